@@ -1,0 +1,37 @@
+"""keyctl(2): session keyrings."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from pyoci.syscalls.libc import syscall
+
+KEYCTL_JOIN_SESSION_KEYRING = 1
+KEYCTL_SETPERM = 5
+KEYCTL_DESCRIBE = 6
+
+KEY_SPEC_SESSION_KEYRING = -3
+KEY_USR_SEARCH = 0x0008_0000
+
+
+def join_session_keyring(name: str) -> int:
+    """Make a session keyring *name* ours, a new one unless we own one of that name; its serial number."""
+    return syscall("keyctl", KEYCTL_JOIN_SESSION_KEYRING, os.fsencode(name), path=name)
+
+
+def describe(key: int) -> str:
+    """``type;uid;gid;permissions;name`` of *key*, the permissions in hexadecimal."""
+    buffer = ctypes.create_string_buffer(4096)
+    syscall("keyctl", KEYCTL_DESCRIBE, key, buffer, len(buffer))
+    return os.fsdecode(buffer.value)
+
+
+def permissions(key: int) -> int:
+    """The permission bits of *key* (KEY_*)."""
+    return int(describe(key).split(";", 4)[3], 16)
+
+
+def setperm(key: int, mask: int) -> None:
+    """Replace the permission bits of *key*."""
+    syscall("keyctl", KEYCTL_SETPERM, key, mask)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from pyoci.syscalls import files, mount, namespaces, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    InChild = Callable[..., Any]
+
+
+def test_open_private_is_not_fooled_when_proc_is_covered(in_child: InChild) -> None:
+    def child() -> tuple[bool, str]:
+        mount.mount("tmpfs", "/proc", "tmpfs")
+        fd = procfs.open_private()
+        return os.path.exists("/proc/self"), procfs.read(fd, "self/comm")
+
+    covered, name = in_child(child)
+    assert not covered
+    assert name.endswith("\n")
+
+
+def test_open_private_shows_our_pid_namespace_when_we_are_pid_1(in_child: InChild) -> None:
+    def child() -> bytes:
+        reader, writer = os.pipe()
+        if (pid := os.fork()) == 0:
+            os.write(writer, procfs.read(procfs.open_private(), "self/stat").split()[0].encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        return os.read(reader, 16)
+
+    assert in_child(child, namespaces.CLONE_NEWPID | namespaces.CLONE_NEWNS) == b"1"
+
+
+def test_open_private_falls_back_to_proc_when_it_may_not_mount(in_child: InChild) -> None:
+    def child() -> bool:
+        os.setresuid(65534, 65534, 65534)
+        fd = procfs.open_private()
+        return files.filesystem(fd) == files.PROC_SUPER_MAGIC and procfs.read(fd, "self/stat") != ""
+
+    assert in_child(child) is True
+
+
+def test_open_private_refuses_when_what_is_on_proc_is_none(in_child: InChild) -> None:
+    def child() -> None:
+        mount.mount("tmpfs", "/proc", "tmpfs")
+        os.setresuid(65534, 65534, 65534)
+        procfs.open_private()
+
+    with pytest.raises(OSError, match="there is no procfs"):
+        in_child(child)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "path"),
+    [
+        pytest.param("/dev/null", "/proc/sys/kernel/domainname", "sys/kernel/domainname", id="a file"),
+        pytest.param("/proc/sys/kernel", "/proc/sys/net", "sys/net/hostname", id="another part of procfs"),
+    ],
+)
+def test_write_refuses_when_something_lies_over_the_file(
+    in_child: InChild, source: str, target: str, path: str
+) -> None:
+    def child() -> None:
+        mount.mount(source, target, None, mount.MS_BIND)
+        procfs.write(os.open("/proc", os.O_PATH), path, "x")
+
+    with pytest.raises(OSError, match=r"[Cc]ross-device") as caught:
+        in_child(child, namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
+
+    assert caught.value.errno == errno.EXDEV
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        pytest.param("self/root/etc/passwd", errno.ELOOP, id="magic link"),
+        pytest.param("self/fd/0", errno.ELOOP, id="magic link at the end"),
+        pytest.param("../etc/passwd", errno.EXDEV, id="above"),
+        pytest.param("/etc/passwd", errno.EXDEV, id="absolute"),
+        pytest.param("sys/net/nope", errno.ENOENT, id="missing"),
+    ],
+)
+def test_open_stays_in_procfs_when_the_path_is_odd(path: str, number: int) -> None:
+    fd = procfs.open_private()
+    try:
+        with pytest.raises(OSError) as caught:
+            procfs.open(fd, path)
+    finally:
+        os.close(fd)
+
+    assert (caught.value.errno, caught.value.filename) == (number, path)
+
+
+def test_write_and_read_reach_our_own_files_when_self_is_a_link(in_child: InChild) -> None:
+    def child() -> tuple[str, str, str]:
+        fd = procfs.open_private()
+        procfs.write(fd, "sys/kernel/hostname", "other")
+        procfs.write(fd, "self/comm", "renamed")
+        procfs.write(fd, "thread-self/comm", "again")
+        return procfs.read(fd, "sys/kernel/hostname"), procfs.read(fd, "self/comm"), os.uname().nodename
+
+    assert in_child(child, namespaces.CLONE_NEWUTS) == ("other\n", "again\n", "other")
+
+
+def test_write_names_the_file_when_the_kernel_refuses_the_value(in_child: InChild) -> None:
+    def child() -> None:
+        procfs.write(procfs.open_private(), "self/oom_score_adj", "2000")
+
+    with pytest.raises(OSError, match="self/oom_score_adj") as caught:
+        in_child(child, 0)
+
+    assert caught.value.errno == errno.EINVAL
+
+
+def test_read_returns_all_when_the_file_is_long() -> None:
+    fd = procfs.open_private()
+
+    assert procfs.read(fd, "kallsyms").count("\n") == Path("/proc/kallsyms").read_text().count("\n") > 10000
+    os.close(fd)
