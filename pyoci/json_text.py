@@ -27,7 +27,7 @@ class _Options:
     memo: dict[str, str] = {}  # noqa: RUF012 (the scanner wants an attribute)
 
 
-_scan = _json.make_scanner(_Options)
+_scan = _json.make_scanner(_Options)  # type: ignore[arg-type]  # any object with these attributes
 
 
 def loads(text: str | bytes) -> object:
@@ -43,9 +43,13 @@ def loads(text: str | bytes) -> object:
         raise ValueError(_describe("expected a value", text, stop.value)) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except SystemError:  # the scanner finds no JSONDecodeError, a ValueError, where nobody has imported it
+        import json.decoder  # noqa: F401
+
+        value, end = _scan(text, start)
     if rest := text[end:].lstrip(_WHITESPACE):
         raise ValueError(_describe("unexpected text after the value", text, len(text) - len(rest)))
-    return value  # type: ignore[no-any-return]  # Any from the C scanner
+    return value
 
 
 def _describe(what: str, text: str, at: int) -> str:
@@ -69,10 +73,11 @@ def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:
     elif isinstance(value, int | float):
         yield repr(value)
     elif isinstance(value, dict):
-        yield from _enclosed("{}", ((_json.encode_basestring(k) + (": " if indent else ":"), v) for k, v in value.items()),
-                             newline, indent)
+        colon = ": " if indent else ":"
+        items = ((_json.encode_basestring(key) + colon, item) for key, item in value.items())
+        yield from _enclosed("{}", items, newline, indent)
     elif isinstance(value, list | tuple):
-        yield from _enclosed("[]", (("", v) for v in value), newline, indent)
+        yield from _enclosed("[]", (("", item) for item in value), newline, indent)
     else:
         raise TypeError(f"{type(value).__name__} has no JSON form")
 

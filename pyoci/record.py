@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     Reader = Callable[[object], object]
 
 # The widths of specs-go's integers (schema/defs.json).
-int32 = uint16 = uint32 = int64 = uint64 = int
+int32 = int
+int64 = int
+uint16 = int
+uint32 = int
+uint64 = int
 
 _RANGES = {
     "int": (-(2**63), 2**63 - 1),
@@ -88,7 +92,7 @@ class Record:
 
         def __getattr__(self, name: str) -> Record:
             """An absent section, as an empty record."""
-            annotation = annotations(type(self)).get(name, "")
+            annotation = declared(type(self)).get(name, "")
             if not _is_section(annotation):
                 raise AttributeError(f"{type(self).__name__} has no {name}")
             return section(type(self), annotation)()
@@ -106,9 +110,10 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 
-def annotations(cls: type[Record]) -> dict[str, str]:
+def declared(cls: type[Record]) -> dict[str, str]:
     """The properties *cls* declares, with the text of their types."""
-    return cls.__dict__.get("__annotations__", {})
+    found: dict[str, str] = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 (inspect is slow to import)
+    return found
 
 
 def section(cls: type[Record], annotation: str) -> type[Record]:
@@ -119,8 +124,7 @@ def section(cls: type[Record], annotation: str) -> type[Record]:
         full = f"{home.__package__}.{module}"
         __import__(full)
         home = sys.modules[full]
-    found = getattr(home, name)
-    assert issubclass(found, Record)
+    found: type[Record] = getattr(home, name)
     return found
 
 
@@ -136,7 +140,7 @@ def _fields(cls: type[Record]) -> dict[str, tuple[str, Reader, bool]]:
     if cls not in _known:
         _known[cls] = {
             name: (camel(name), _reader(cls, text), not hasattr(cls, name) and not _is_section(text))
-            for name, text in annotations(cls).items()
+            for name, text in declared(cls).items()
         }
     return _known[cls]
 

@@ -66,11 +66,11 @@ def test_create_leaves_a_matching_device_as_it_is(in_child):
     def look():
         root = _new_root()
         os.mkdir("dev", dir_fd=root)
-        os.mknod("dev/tty", stat.S_IFCHR | 0o620, os.makedev(5, 0), dir_fd=root)
+        os.mknod("dev/tty", stat.S_IFCHR | 0o640, os.makedev(5, 0), dir_fd=root)
         default_devices.create(fake_init(root=root))
         return _node(root, "dev/tty")
 
-    assert in_child(look) == ("crw--w----", 5, 0, 0, 0)
+    assert in_child(look) == ("crw-r-----", 5, 0, 0, 0)
 
 
 @pytest.mark.parametrize("there", ["a file", "another device", "a directory", "a link"])
@@ -99,7 +99,7 @@ def test_create_stays_inside_when_dev_is_a_link_to_the_host(in_child, tmp_path):
     def look():
         mount.attach(root := mount.new_filesystem("tmpfs", "tmpfs"), os.open("/mnt", os.O_PATH))
         os.symlink(str(canary), "dev", dir_fd=root)
-        init = fake_init({"devices": [{"type": "p", "path": "/dev/../dev/pipe"}]}, root=root)
+        init = fake_init({"devices": [{"type": "p", "path": "/dev/pipe"}]}, root=root)
         devices.create(init)
         default_devices.create(init)
         default_devices.link(init)
@@ -162,13 +162,15 @@ def test_create_binds_the_hosts_nodes_in_a_user_namespace(announced, in_child):
         _enter_user_namespace()
         root = _new_root()
         os.mkdir("dev", dir_fd=root)
-        os.mknod("dev/zero", 0o600, dir_fd=root) if announced else None
+        if announced:
+            os.mknod("dev/zero", 0o600, dir_fd=root)
         listed = [{"type": "c", "path": "/dev/other", "major": 1, "minor": 3}, {"type": "p", "path": "/dev/pipe"}]
         init = fake_init({"devices": listed}, root=root, new_user_namespace=announced)
         devices.create(init)
         default_devices.create(init)
         os.write(os.open("/tmp/dev/other", os.O_WRONLY), b"x")
-        return [_node(root, f"dev/{name}")[:3] for name in ("other", "zero", "pipe")], os.read(os.open("/tmp/dev/zero", 0), 2)
+        zeros = os.read(os.open("/tmp/dev/zero", os.O_RDONLY), 2)
+        return [_node(root, f"dev/{name}")[:3] for name in ("other", "zero", "pipe")], zeros
 
     nodes = [("crw-rw-rw-", 1, 3), ("crw-rw-rw-", 1, 5), ("prw-rw-rw-", 0, 0)]
     assert in_child(look, 0) == (nodes, b"\0\0")

@@ -69,7 +69,8 @@ def test_hide_covers_files_and_directories(in_child):
         places = [_reached(root, name) for name in ("secrets", "more")]
         lists = [os.listdir(_reached(root, name, os.O_RDONLY)) for name in ("secrets", "more")]
         same = len({os.fstat(place).st_dev for place in places})
-        return null.st_rdev, _read(root, "secret"), lists, same, _errno_of_writing(root, "secrets/x"), len(_mounts()) - before
+        refused = _errno_of_writing(root, "secrets/x")
+        return null.st_rdev, _read(root, "secret"), lists, same, refused, len(_mounts()) - before
 
     assert in_child(look) == (os.makedev(1, 3), b"", [[], []], 1, errno.EROFS, 3)
 

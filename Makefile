@@ -1,0 +1,112 @@
+# Two commands do everything on a fresh Debian or Ubuntu: `make run` and `make test`. Both can be repeated.
+
+PYTHON := $(shell tools/python)
+VENV := .venv
+IN_VENV := $(VENV)/bin/python -m
+PIP := $(IN_VENV) pip --quiet --disable-pip-version-check
+RUNTIME ?=
+PREFIX ?= /opt/pyoci
+
+# busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
+PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
+SOURCES := setup.cfg pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
+SUITES := $(wildcard tests/unit tests/kernel tests/commands tests/sections tests/property tests/security)
+
+# The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) $(IN_VENV) pytest -n auto
+ARGS ?=
+
+.PHONY: help run test check lint types layers conformance unit kernel commands sections property integration bench \
+	dist install clean
+.DEFAULT_GOAL := help
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS=…      goes to pytest:  make unit ARGS='-k sysctl'"
+	@echo "  RUNTIME=…   tests another runtime:  make integration RUNTIME=/usr/sbin/runc"
+
+run: $(VENV)/.installed ## run a container: a shell in it, or a look around if this is no terminal
+	@$(VENV)/bin/python tools/demo.py $(VENV)/bin/pyoci
+
+test: lint types layers conformance $(VENV)/.installed ## everything: style, types, layers, and every suite of tests
+	$(PYTEST) $(SUITES) $(ARGS)
+
+check: lint types layers unit ## what takes seconds and no root
+
+lint: $(VENV)/.tested ## style, banned calls, spelling
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/codespell
+
+types: $(VENV)/.tested ## mypy, strict
+	$(VENV)/bin/mypy
+
+layers: $(VENV)/.tested ## which package may import which
+	$(VENV)/bin/lint-imports
+
+conformance: $(VENV)/.tested ## is spec/conformance.md up to date? (tools/conformance.py writes it)
+	$(VENV)/bin/python tools/conformance.py --check
+
+unit: $(VENV)/.tested ## pure functions, without root, in seconds
+	$(PYTEST) tests/unit $(ARGS)
+
+kernel: $(VENV)/.tested ## system calls and steps in namespaces of their own
+	$(PYTEST) tests/kernel $(ARGS)
+
+commands: $(VENV)/.installed ## one file per command, against the installed runtime
+	$(PYTEST) tests/commands $(ARGS)
+
+sections: $(VENV)/.installed ## one file per path of config.json, against the installed runtime
+	$(PYTEST) tests/sections $(ARGS)
+
+property: $(VENV)/.tested ## what holds for any input
+	$(PYTEST) tests/property $(ARGS)
+
+integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
+	$(PYTEST) $(wildcard tests/commands tests/sections) $(ARGS)
+
+bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
+	@$(VENV)/bin/python tools/benchmark.py $(VENV)/bin/pyoci $(ARGS)
+
+dist: $(VENV)/.built ## a wheel and a source archive in dist/
+	$(PIP) install build
+	rm -rf dist
+	$(IN_VENV) build --no-isolation
+	rm -rf build *.egg-info
+
+install: dist ## install into PREFIX (/opt/pyoci), with a link in /usr/local/bin
+	$(PYTHON) -m venv $(PREFIX)
+	$(PREFIX)/bin/python -m pip --quiet install --force-reinstall dist/*.whl
+	ln -sf $(PREFIX)/bin/pyoci /usr/local/bin/pyoci
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find pyoci tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+# An environment with what the runtime needs,
+$(VENV)/.built: setup.cfg
+	@tools/packages $(PACKAGES)
+	@test -x $(VENV)/bin/python || echo "Making a virtual environment in $(VENV) with $(PYTHON)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the libraries pyoci stands on"
+	@$(PIP) install 'setuptools>=66' wheel
+	@$(PIP) install $$($(VENV)/bin/python tools/requirements.py install_requires)
+	@touch $@
+
+# the tools of the developers,
+$(VENV)/.tested: $(VENV)/.built
+	@echo "Installing the tools that test it"
+	@$(PIP) install $$($(VENV)/bin/python tools/requirements.py test dev)
+	@touch $@
+
+# and this tree as a wheel, for nobody runs it from a checkout. A build/ left behind would put deleted modules in it.
+$(VENV)/.installed: $(SOURCES) $(VENV)/.built
+	@echo "Building and installing pyoci"
+	@rm -rf build *.egg-info $(VENV)/wheel
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir $(VENV)/wheel .
+	@$(PIP) install --no-deps --force-reinstall $(VENV)/wheel/*.whl
+	@rm -rf build *.egg-info
+	@touch $@
+
+test commands sections integration: $(VENV)/.tested

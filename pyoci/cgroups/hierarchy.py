@@ -1,0 +1,109 @@
+"""Where the control groups are: the hierarchies of this host, their mount points, and our own place in them.
+
+What is looked up for each container is kept cheap. ``/proc/self/cgroup`` names the hierarchies; where they are
+mounted is guessed (systemd and every distribution agree on ``/sys/fs/cgroup``) and the guess is checked by the
+presence of our own cgroup below it. Only when that fails is ``/proc/self/mountinfo`` read, which can be long.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOUNT_POINT = "/sys/fs/cgroup"
+PROC = "/proc/self"
+
+
+class Hierarchy:
+    """One mounted tree of cgroups."""
+
+    def __init__(self, version: int, names: tuple[str, ...], mount: str, own: str) -> None:
+        self.version = version
+        """1 or 2."""
+        self.names = names
+        """Its v1 controllers, or ``name=systemd``; empty for v2, whose controllers differ from place to place."""
+        self.mount = mount
+        """Where it is mounted."""
+        self.own = own
+        """Our own cgroup, as a path below the mount point, beginning with a slash."""
+
+    def __repr__(self) -> str:
+        """As one would write it in Python."""
+        return f"Hierarchy({self.version}, {self.names}, {self.mount!r}, {self.own!r})"
+
+
+def mounted(root: str = MOUNT_POINT, proc: str = PROC) -> list[Hierarchy]:
+    """The hierarchies we are in and can reach, v1 first, as in ``/proc/self/cgroup``."""
+    found = []
+    mounts: list[tuple[str, str, str, set[str]]] | None = None
+    memberships = list(_memberships(proc))
+    for names, own in memberships:
+        place = _usual_place(root, names, own, alone=len(memberships) == 1)
+        if place is None:
+            mounts = list(_cgroup_mounts(proc)) if mounts is None else mounts
+            place = _other_place(mounts, names, own)
+        if place is not None:
+            found.append(Hierarchy(1 if names else 2, names, *place))
+    return found
+
+
+def read(path: str) -> str:
+    """The text of a small file of the kernel."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(fd, 65536):
+            parts.append(part)
+    finally:
+        os.close(fd)
+    return b"".join(parts).decode(errors="surrogateescape")
+
+
+def _memberships(proc: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """For each hierarchy its controllers (none: v2) and our path in it (cgroups(7), "/proc files")."""
+    for line in read(f"{proc}/cgroup").splitlines():
+        _, names, path = line.split(":", 2)
+        # Seen from a cgroup namespace that is not our cgroup's, the path climbs out of what can be reached.
+        yield tuple(names.split(",")) if names else (), "/" if path.startswith("/..") else path
+
+
+def _usual_place(root: str, names: tuple[str, ...], own: str, *, alone: bool) -> tuple[str, str] | None:
+    """Mount point and own path, where systemd mounts this hierarchy; None unless our own cgroup is there."""
+    name = ",".join(names).removeprefix("name=")
+    mount = f"{root}/{name or 'unified'}" if names or not alone else root
+    witness = "cgroup.procs" if names else "cgroup.controllers"
+    return (mount, own) if os.path.exists(f"{mount}{own.rstrip('/')}/{witness}") else None
+
+
+def _other_place(
+    mounts: list[tuple[str, str, str, set[str]]], names: tuple[str, ...], own: str
+) -> tuple[str, str] | None:
+    """Mount point and own path according to mountinfo; None when our cgroup is on none of the mounts."""
+    wanted = "cgroup" if names else "cgroup2"
+    for root, mount, fstype, options in mounts:
+        if fstype == wanted and options.issuperset(names):
+            if root == "/":
+                return mount, own
+            if own == root or own.startswith(root + "/"):
+                return mount, own[len(root) :] or "/"
+    return None
+
+
+def _cgroup_mounts(proc: str) -> Iterator[tuple[str, str, str, set[str]]]:
+    """Root within the tree, mount point, type and options of each cgroup mount (proc_pid_mountinfo(5))."""
+    for line in read(f"{proc}/mountinfo").splitlines():
+        place, _, filesystem = line.partition(" - ")
+        fstype, _, options = filesystem.split(" ", 2)
+        if fstype in {"cgroup", "cgroup2"}:
+            root, mount = place.split(" ")[3:5]
+            yield _unescape(root), _unescape(mount), fstype, set(options.split(","))
+
+
+def _unescape(path: str) -> str:
+    """Undo the octal escapes of space, tab, newline and backslash."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        path = path.replace(code, character)
+    return path

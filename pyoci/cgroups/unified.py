@@ -1,0 +1,175 @@
+"""cgroup v2: one directory for all controllers (Documentation/admin-guide/cgroup-v2.rst)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+from pyoci.cgroups.directory import Directory, write
+from pyoci.cgroups.hierarchy import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+DELEGATE = "/sys/kernel/cgroup/delegate"
+_DELEGATED = "cgroup.procs cgroup.subtree_control cgroup.threads"  # where that file is missing (before Linux 4.15)
+_FREEZE_SECONDS = 2.0
+
+
+class UnifiedDirectory(Directory):
+    """A container's directory in the v2 hierarchy."""
+
+    version = 2
+
+    def __init__(
+        self, names: Sequence[str], mount: str, path: str, created: Sequence[str] = (), *, alone: bool = True
+    ) -> None:
+        super().__init__(names, mount, path, created)
+        self.alone = alone
+        """Whether there is no v1 beside it: then every controller is switched on, otherwise those limits need."""
+        self.refused: dict[str, OSError] = {}
+        """Controllers that could not be switched on, and why."""
+
+    def state(self) -> dict[str, object]:
+        """What to keep as JSON, to make the same object again."""
+        return {**super().state(), "alone": self.alone}
+
+    def controllers(self) -> list[str]:
+        """What the whole hierarchy has to offer."""
+        return read(f"{self.mount}/cgroup.controllers").split()
+
+    def create(self) -> None:
+        """Make the directory, and switch the controllers on from the top down to it."""
+        super().create()
+        if self.alone:
+            self.enable(self.controllers())
+        for path in self.created:
+            # Below a threaded cgroup; only controllers that know threads work there, the others have no files.
+            if read(f"{path}/cgroup.type").strip() == "domain invalid":
+                write(f"{path}/cgroup.type", "threaded")
+
+    def enable(self, controllers: Iterable[str]) -> None:
+        """Switch *controllers* on as far as possible; what is refused shows when a limit is written."""
+        path = self.mount
+        for part in self.path[len(self.mount) + 1 :].split("/"):
+            enabled = read(f"{path}/cgroup.subtree_control").split()
+            missing = [name for name in controllers if name not in enabled]
+            try:
+                if missing:
+                    write(f"{path}/cgroup.subtree_control", " ".join([f"+{name}" for name in missing]))
+            except OSError:
+                for name in missing:
+                    self._enable(path, name)
+            path = f"{path}/{part}"
+
+    def _enable(self, path: str, name: str) -> None:
+        try:
+            write(f"{path}/cgroup.subtree_control", f"+{name}")
+        except OSError as error:
+            self.refused.setdefault(name, error)
+
+    def write(self, name: str, value: str) -> None:
+        """Write one file, switching its controller on where that was not done before."""
+        controller = name.partition(".")[0]
+        try:
+            super().write(name, value)
+        except FileNotFoundError:
+            if controller not in self.controllers() or self._is_enabled(controller):
+                raise
+        else:
+            return
+        self.enable([controller])
+        if not self._is_enabled(controller):
+            cause = self.refused.get(controller)
+            reason = f"controller {controller} cannot be enabled" + (f": {cause}" if cause else "")
+            raise OSError(errno.ENOENT, f'cannot write "{value}": {reason}', f"{self.path}/{name}") from cause
+        super().write(name, value)
+
+    def _is_enabled(self, controller: str) -> bool:
+        return controller in read(f"{self.path}/cgroup.controllers").split()
+
+    def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
+        """Let the kernel ask a program of these rules about each device; it takes the place of an earlier one."""
+        from pyoci.cgroups import device_program
+
+        directory = self.directory_fd(flags=os.O_RDONLY)
+        try:
+            device_program.attach(device_program.assemble(rules), directory)
+        finally:
+            os.close(directory)
+
+    def own(self, uid: int) -> None:
+        """Delegate to *uid*: the directory and the files the kernel names (config-linux.md#cgroup-ownership)."""
+        try:
+            names = read(DELEGATE)
+        except FileNotFoundError:
+            names = _DELEGATED
+        os.chown(self.path, uid, -1)
+        for name in names.split():
+            try:
+                os.chown(f"{self.path}/{name}", uid, -1)
+            except FileNotFoundError:
+                continue  # of a controller that is off
+
+    def directory_fd(self, below: str = "", flags: int = os.O_PATH) -> int:
+        """A descriptor of the directory, for CLONE_INTO_CGROUP."""
+        return os.open(f"{self.path}{below}", flags | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def follow(self, pid: int, init_pid: int) -> None:
+        """Move a process to the cgroup in which *init_pid* is now."""
+        lines = read(f"/proc/{init_pid}/cgroup").splitlines()
+        own = next(line[3:] for line in lines if line.startswith("0::"))
+        write(f"{self.mount}{own.rstrip('/')}/cgroup.procs", str(pid))
+
+    def is_frozen(self) -> bool:
+        """Whether it is, because of itself or of a directory above."""
+        return self.keyed("cgroup.events", "frozen") == "1"
+
+    def freeze(self) -> None:
+        """Stop every process. Raises OSError(EBUSY) when some cannot be, and leaves the others running."""
+        self.write("cgroup.freeze", "1")
+        if not self._becomes_frozen():
+            self.thaw()
+            raise OSError(errno.EBUSY, "unable to freeze", self.path)
+
+    def _becomes_frozen(self) -> bool:
+        deadline = time.monotonic() + _FREEZE_SECONDS
+        events = os.open(f"{self.path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            change = select.poll()
+            change.register(events, select.POLLPRI)
+            while b"frozen 1" not in os.pread(events, 4096, 0):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return False
+                change.poll(remaining * 1000)
+        finally:
+            os.close(events)
+        return True
+
+    def thaw(self) -> None:
+        """Let the processes go on."""
+        self.write("cgroup.freeze", "0")
+
+    def kill(self) -> bool:
+        """Kill every process at once; False where the kernel cannot (before Linux 5.14)."""
+        try:
+            self.write("cgroup.kill", "1")
+        except FileNotFoundError:
+            return False
+        return True
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel killed for want of memory, here and below."""
+        return int(self.keyed("memory.events", "oom_kill") or 0)
+
+    def memory_limit(self) -> int | None:
+        """The limit in bytes; None without one."""
+        return self.number("memory.max")
+
+    def memory_usage(self) -> int:
+        """The bytes in use."""
+        return self.number("memory.current") or 0

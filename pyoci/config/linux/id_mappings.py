@@ -1,0 +1,137 @@
+"""linux.uidMappings and linux.gidMappings: the ids of a user namespace (config-linux.md#user-namespace-mappings)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.errors import ConfigError, StepError, Unsupported
+from pyoci.record import Record, uint32
+from pyoci.syscalls import namespaces, prctl, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyoci.container.init import Init
+
+
+class IdMapping(Record):
+    """*size* ids, from *container_id* on inside and from *host_id* on outside."""
+
+    container_id: uint32
+    host_id: uint32
+    size: uint32
+
+    def check(self) -> None:
+        """At least one id, and none beyond 32 bits."""
+        if self.size == 0:
+            raise ConfigError("maps no id", "size")
+        if max(self.container_id, self.host_id) + self.size > 2**32:
+            raise ConfigError(f"{self.size} ids reach beyond 32 bits", "size")
+
+
+def text(mappings: Sequence[IdMapping]) -> str:
+    """What uid_map and gid_map are given (user_namespaces(7))."""
+    return "".join([f"{entry.container_id} {entry.host_id} {entry.size}\n" for entry in mappings])
+
+
+def write(pid: int, uid_mappings: Sequence[IdMapping], gid_mappings: Sequence[IdMapping]) -> None:
+    """Map the ids of the user namespace *pid* has just made; only a process outside it may.
+
+    Without root's privileges one may map one's own id, and other ids with the help of newuidmap and newgidmap,
+    which know the ranges in /etc/subuid and /etc/subgid. Raises StepError, and Unsupported without those programs.
+    """
+    if os.geteuid() == 0 or _is_own(uid_mappings, os.geteuid()):
+        _write(pid, "uid_map", text(uid_mappings))
+    else:
+        _delegate("newuidmap", pid, uid_mappings)
+    if os.geteuid() == 0:
+        _write(pid, "gid_map", text(gid_mappings))
+    elif _is_own(gid_mappings, os.getegid()):
+        _write(pid, "setgroups", "deny")  # since Linux 3.19 (CVE-2014-8989): or else no gid_map
+        _write(pid, "gid_map", text(gid_mappings))
+    else:
+        _delegate("newgidmap", pid, gid_mappings)
+
+
+def _is_own(mappings: Sequence[IdMapping], own: int) -> bool:
+    return [(entry.host_id, entry.size) for entry in mappings] == [(own, 1)]
+
+
+def _write(pid: int, name: str, lines: str) -> None:
+    path = f"/proc/{pid}/{name}"
+    try:
+        with open(path, "wb", buffering=0) as file:
+            file.write(lines.encode())
+    except OSError as error:
+        shown = ", ".join(lines.splitlines())
+        hint = "ids may not be mapped twice, and there may be 340 lines" if error.errno == errno.EINVAL else None
+        raise StepError(f"cannot write {shown} to {path}: {(error.strerror or '').lower()}",
+                        field=_field(name), file=path, errno=error.errno, hint=hint) from error
+
+
+def _field(name: str) -> str:
+    return "linux.uidMappings" if "uid" in name else "linux.gidMappings"
+
+
+def _delegate(program: str, pid: int, mappings: Sequence[IdMapping]) -> None:
+    """Let *program* (newuidmap or newgidmap, setuid root) write the map."""
+    arguments = [program, str(pid), *text(mappings).split()]
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        child = os.posix_spawnp(program, arguments, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 2)])
+    except OSError as error:
+        hint = f"install {program} (package uidmap), or map your own id alone"
+        raise Unsupported(f"cannot run {program}: {(error.strerror or '').lower()}",
+                          field=_field(program), errno=error.errno, hint=hint) from error
+    else:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.set_blocking(reader, False)
+        said = (os.read(reader, 4096) if status else b"").decode(errors="replace").strip()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    if status:
+        raise StepError(f"{program}: {said or f'ended with {status}'}", field=_field(program),
+                        hint=f"the ranges you may map are in /etc/sub{program[3:6]}")
+
+
+def open_namespace(uid_mappings: Sequence[IdMapping], gid_mappings: Sequence[IdMapping]) -> int:
+    """A new user namespace with these maps, for mount_setattr(2); the caller closes the descriptor."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    child = process.clone(namespaces.CLONE_NEWUSER)
+    if child == 0:  # stay until the namespace is held by the descriptor
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        write(child, uid_mappings, gid_mappings)
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(reader)
+        os.close(writer)
+        os.waitpid(child, 0)
+
+
+def wait_for_maps(init: Init) -> None:
+    """Wait until the runtime, outside, has mapped the ids of a new user namespace."""
+    if init.new_user_namespace:
+        init.channel.ask("maps")
+
+
+def become_root(init: Init) -> None:
+    """Become root of the user namespace just entered, where it has one; what is made from here on is root's.
+
+    A change of user makes /proc/self root's of the *host*, out of reach for the steps that write there, until the
+    process is dumpable again. With ``exec`` it stays so: others in the container could trace us (CVE-2016-9962).
+    """
+    if "user" not in init.private:
+        return
+    for name, change in (("gid_map", os.setresgid), ("uid_map", os.setresuid)):
+        with open(f"/proc/self/{name}", "rb", buffering=0) as file:
+            mapped = [line.split()[0] for line in file.readall().splitlines()]
+        if b"0" in mapped:
+            change(0, 0, 0)
+    if not init.joining:
+        prctl.dumpable(True)

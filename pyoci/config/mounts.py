@@ -1,0 +1,284 @@
+"""mounts: additional mounts, made in the order they are listed (config.md#mounts).
+
+Each mount is prepared while it is still detached from any tree — filesystem options, attributes, id mapping,
+propagation — and then attached to a descriptor of its destination, which was resolved inside the root filesystem.
+No path of the container is ever joined with one of the host (CVE-2021-30465 and its kin).
+
+Sources of bind mounts lie on the host. Where a user namespace stands between, or an id mapping is wanted, the
+runtime opens them before the fork: it may read what the container's root may not, and only it may map ids.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pyoci.config import cgroup_mount, copy_up, mount_options
+from pyoci.config.linux import id_mappings, mount_label
+from pyoci.errors import ConfigError, StepError
+from pyoci.record import Record
+from pyoci.syscalls import files, mount
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.config import linux
+    from pyoci.container.init import Init
+
+_LONGEST_PARAMETER = 255  # of one fsconfig(2) string
+_NEVER_SYMLINKS = frozenset(("proc", "sysfs"))
+
+
+class Mount(Record):
+    """One mount: *source* on the host, *destination* in the container."""
+
+    destination: str
+    source: str = ""
+    type: str = ""
+    options: tuple[str, ...] = ()
+    uid_mappings: tuple[linux.id_mappings.IdMapping, ...] = ()
+    gid_mappings: tuple[linux.id_mappings.IdMapping, ...] = ()
+
+    def check(self) -> None:
+        """A destination is not empty; id mappings come in pairs."""
+        if not self.destination:
+            raise ConfigError("must not be empty", "destination")
+        if bool(self.uid_mappings) != bool(self.gid_mappings):
+            raise ConfigError("uidMappings and gidMappings must be given together",
+                              "uidMappings" if self.uid_mappings else "gidMappings")
+
+    def parsed(self) -> mount_options.Options:
+        """The options by kind. A mount of type ``bind`` is one even where the option is missing, as for runc."""
+        options = self.options if self.type != "bind" else ("bind", *self.options)
+        return mount_options.Options(options)
+
+    def source_path(self, bundle: str) -> str:
+        """The source of a bind mount as an absolute path on the host."""
+        return os.path.normpath(os.path.join(bundle, self.source))
+
+
+def prepare(init: Init) -> None:
+    """Open in the runtime what only the runtime can: sources of bind mounts beyond a user namespace, id mappings."""
+    trees: dict[int, int] = {}
+    for place, entry in enumerate(init.config.mounts):
+        options = entry.parsed()
+        idmapped = bool(entry.uid_mappings) or not options.own.isdisjoint(("idmap", "ridmap"))
+        if options.is_bind and not init.rootless and (idmapped or init.new_user_namespace):
+            trees[place] = _open_source(entry, options, init)
+        if idmapped:
+            if place not in trees:
+                reason = "id-mapped mounts need a bind mount and root's privileges"
+                raise ConfigError(reason, f"mounts[{place}].options")
+            _map_ids(trees[place], entry, options, init, place)
+    init.prepared["mounts"] = trees
+
+
+def _map_ids(tree: int, entry: Mount, options: mount_options.Options, init: Init, place: int) -> None:
+    """Map the ids of *tree* as the mount says, or else as the container's user namespace does."""
+    linux = init.config.linux
+    uids, gids = entry.uid_mappings or linux.uid_mappings, entry.gid_mappings or linux.gid_mappings
+    if not uids:
+        raise ConfigError("idmap needs uidMappings and gidMappings, here or for a new user namespace",
+                          f"mounts[{place}].options")
+    namespace = id_mappings.open_namespace(uids, gids)
+    recursive = mount.AT_RECURSIVE if "ridmap" in options.own else 0
+    try:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | recursive, attr_set=mount.MOUNT_ATTR_IDMAP,
+                            userns_fd=namespace)
+    except OSError as error:
+        hint = "its filesystem has no id-mapped mounts" if error.errno == errno.EINVAL else None
+        raise StepError(f'cannot map the ids of "{entry.source}": {str(error.strerror).lower()}', errno=error.errno,
+                        field=f"mounts[{place}]", file=entry.source, call="mount_setattr(2)", hint=hint) from error
+    finally:
+        os.close(namespace)
+
+
+def mount_all(init: Init) -> None:
+    """Mount every entry, in the order listed."""
+    for place, entry in enumerate(init.config.mounts):
+        try:
+            _mount(entry, place, init)
+        except OSError as error:
+            raise _explain(entry, place, error, init) from error
+
+
+def _mount(entry: Mount, place: int, init: Init) -> None:
+    options = entry.parsed()
+    if "remount" in options.own:
+        _remount(entry, options, init)
+    elif options.is_bind:
+        _bind(entry, place, options, init)
+    elif entry.type in {"cgroup", "cgroup2"}:
+        cgroup_mount.mount_at(entry, options, init)
+    else:
+        _new_filesystem(entry, options, init)
+
+
+def _open_source(entry: Mount, options: mount_options.Options, init: Init) -> int:
+    return mount.clone(mount.AT_FDCWD, entry.source_path(init.bundle), recursive=options.is_recursive)
+
+
+def _bind(entry: Mount, place: int, options: mount_options.Options, init: Init) -> None:
+    """Show a file or directory of the host."""
+    trees = init.prepared.get("mounts") or {}
+    assert isinstance(trees, dict)
+    tree = trees.get(place)
+    if tree is None:
+        tree = _open_source(entry, options, init)
+    make = files.make_directory if stat.S_ISDIR(os.fstat(tree).st_mode) else files.make_file
+    target = make(init.root, entry.destination, 0o755)
+    _check_proc(entry, target)
+    mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, propagation=_inherited(init))
+    attach(tree, target, options)
+
+
+def _inherited(init: Init) -> int:
+    """The propagation a mount of the host has in the container unless its options say otherwise."""
+    return mount_options.PROPAGATION[init.config.linux.rootfs_propagation or "slave"]
+
+
+def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) -> None:
+    """Mount a filesystem of its own."""
+    target = open_target(entry, init)
+    parameters = _parameters(entry, options, target, init)
+    if any(value and len(value) > _LONGEST_PARAMETER for _, value in parameters):
+        tree = _mounted_by_path(entry, parameters, target, init)
+    else:
+        try:
+            tree = mount.new_filesystem(entry.type, entry.source or entry.type, parameters, options.attr_set)
+        except PermissionError:
+            if entry.type != "sysfs":
+                raise
+            # sysfs belongs to the network namespace; who does not own that may still look at the host's.
+            tree = mount.clone(mount.AT_FDCWD, "/sys", recursive=True)
+    if "tmpcopyup" in options.own:
+        _copy_up(target, tree)
+    attach(tree, target, options)
+
+
+def open_target(entry: Mount, init: Init) -> int:
+    """A descriptor of the directory to mount on, made if missing."""
+    if entry.type in _NEVER_SYMLINKS:
+        _refuse_symlink(entry, init)
+    return files.make_directory(init.root, entry.destination, 0o755)
+
+
+def _refuse_symlink(entry: Mount, init: Init) -> None:
+    """A /proc or /sys that the image redirects would take label writes elsewhere (CVE-2019-19921, CVE-2023-27561)."""
+    try:
+        fd = files.openat2(init.root, entry.destination, os.O_PATH | os.O_NOFOLLOW,
+                           resolve=files.RESOLVE_IN_ROOT | files.RESOLVE_NO_SYMLINKS)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        fd = -1
+    if fd < 0 or not stat.S_ISDIR(os.fstat(fd).st_mode):
+        raise StepError(f'filesystem "{entry.type}" at "{entry.destination}" must be mounted on ordinary directory',
+                        file=entry.destination)
+    os.close(fd)
+
+
+def _check_proc(entry: Mount, target: int) -> None:
+    """Nothing but a known few files of procfs may be covered (CVE-2019-16884); what lies there was resolved."""
+    if files.filesystem(target) == files.PROC_SUPER_MAGIC and not _may_cover(entry.destination):
+        raise StepError(f'"{entry.destination}" cannot be mounted because it is inside /proc', file=entry.destination)
+
+
+COVERABLE = frozenset(
+    f"/proc/{name}"
+    for name in ("cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo",
+                 "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled")
+)
+
+
+def _may_cover(destination: str) -> bool:
+    return os.path.normpath(f"/{destination}").replace("//", "/") in COVERABLE
+
+
+def _parameters(entry: Mount, options: mount_options.Options, target: int, init: Init) -> list[tuple[str, str | None]]:
+    """What the filesystem is told, in order."""
+    parameters: list[tuple[str, str | None]] = [(name, None) for name in options.superblock if name != "rw"]
+    for text in options.data:
+        for part in text.split(","):
+            name, equals, value = part.partition("=")
+            parameters.append((name, value if equals else None))
+    if entry.type == "tmpfs" and not any(name == "mode" for name, _ in parameters):
+        parameters.append(("mode", f"{stat.S_IMODE(os.fstat(target).st_mode):o}"))  # as the directory it covers
+    label = mount_label.option(init.config.linux.mount_label, entry.type)
+    if label:
+        parameters.append(label)
+    return parameters
+
+
+def _mounted_by_path(entry: Mount, parameters: list[tuple[str, str | None]], target: int, init: Init) -> int:
+    """The same through mount(2), which takes longer texts: mounted on *target*, then picked up again, detached."""
+    flags = mount.MS_RDONLY if ("ro", None) in parameters else 0
+    data = ",".join(name if value is None else f"{name}={value}" for name, value in parameters if name != "ro")
+    path = f"/proc/self/fd/{target}"
+    mount.mount(entry.source or entry.type, path, entry.type, flags, data)
+    top = files.make_directory(init.root, entry.destination, 0o755)
+    tree = mount.clone(top, "")
+    os.close(top)
+    mount.umount2(path, mount.MNT_DETACH)
+    return tree
+
+
+def attach(tree: int, target: int, options: mount_options.Options) -> None:
+    """Give the detached *tree* its attributes and propagation, mount it on *target* and close both."""
+    if options.attr_set or options.attr_clr:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
+    if options.recursive_set or options.recursive_clr:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, attr_set=options.recursive_set,
+                            attr_clr=options.recursive_clr)
+    mount.attach(tree, target)
+    for kind, recursive in options.propagation:  # once attached: a detached tree cannot be unbindable or shared
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | (mount.AT_RECURSIVE if recursive else 0), propagation=kind)
+    os.close(tree)
+    os.close(target)
+
+
+def _remount(entry: Mount, options: mount_options.Options, init: Init) -> None:
+    """Change what is mounted at the destination already."""
+    fd = files.open_in_root(init.root, entry.destination, os.O_PATH)
+    if options.data or options.superblock:
+        flags = mount.MS_REMOUNT | (mount.MS_BIND if options.is_bind else 0)
+        flags |= mount.MS_RDONLY if options.attr_set & mount.MOUNT_ATTR_RDONLY else 0
+        mount.mount(None, f"/proc/self/fd/{fd}", None, flags, ",".join(options.data) or None)
+    if options.attr_set or options.attr_clr:
+        mount.mount_setattr(fd, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
+    os.close(fd)
+
+
+def _copy_up(target: int, tree: int) -> None:
+    """Fill the new tmpfs *tree* with what lies in the directory it will cover."""
+    source = os.open(f"/proc/self/fd/{target}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    into = os.open(f"/proc/self/fd/{tree}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    copy_up.directory(source, into)
+    os.close(source)
+    os.close(into)
+
+
+def _explain(entry: Mount, place: int, error: OSError, init: Init) -> StepError:
+    """What could not be mounted where, in runc's words, and why."""
+    calls = getattr(error, "__notes__", [""])
+    reason = (error.strerror or str(error)).lower()
+    file = f": {error.filename}" if error.filename and error.filename != entry.source else ""
+    return StepError(
+        f'error mounting "{entry.source or entry.type}" to rootfs at "{entry.destination}": {calls[0]}{file}: {reason}',
+        field=f"mounts[{place}]", errno=error.errno, call=calls[0], file=entry.destination,
+        hint=_hint(entry, error, init),
+    )
+
+
+def _hint(entry: Mount, error: OSError, init: Init) -> str | None:
+    if entry.type == "proc" and error.errno == errno.EPERM:
+        return "the kernel mounts a new /proc in a user namespace only where the present one is fully visible"
+    if entry.type == "devpts" and error.errno == errno.EINVAL and init.new_user_namespace:
+        return "the gid= of devpts must be mapped in the user namespace"
+    if entry.parsed().is_bind and error.errno == errno.ENOENT and not os.path.exists(entry.source_path(init.bundle)):
+        return "the source does not exist on the host"
+    if error.errno == errno.ENODEV:
+        return f"this kernel has no filesystem {entry.type}"
+    return None

@@ -1,0 +1,72 @@
+"""process: the session and keyring a process starts with.
+
+No section of config.json; what engines and the kernel expect of every container process.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+
+from pyoci.errors import StepError
+from pyoci.syscalls import keyring
+
+# All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+_SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
+_NULL_DEVICE = os.makedev(1, 3)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.container.init import Init
+
+
+def lead(init: Init) -> None:  # noqa: ARG001 (a step)
+    """Start a session, so that no terminal of the caller's reaches inside and engines can kill the group."""
+    os.setsid()
+
+
+def join_keyring(init: Init) -> None:
+    """Join the session keyring of the container, new with it."""
+    if init.no_new_keyring:
+        return
+    try:
+        keyring.join_session_keyring(f"_ses.{init.id}")
+    except OSError as error:
+        if error.errno == errno.ENOSYS:  # a kernel without keys, or a seccomp filter above us
+            return
+        hint = None
+        if error.errno == errno.EDQUOT:
+            hint = "the user's key quota is used up: raise sysctl kernel.keys.maxkeys and maxbytes, or --no-new-keyring"
+        raise StepError(f"cannot join the session keyring: {str(error.strerror).lower()}", errno=error.errno,
+                        call="keyctl(2)", hint=hint) from error
+
+
+def give_streams(init: Init) -> None:
+    """Make the standard streams the user's, who may want to open /dev/stdout again by name.
+
+    Not /dev/null, which everybody shares; and what cannot be given stays as it is: EINVAL and EPERM say that an id
+    is not mapped here, EROFS that /dev is read-only.
+    """
+    uid = init.process.user.uid
+    for fd in (0, 1, 2):
+        try:
+            found = os.fstat(fd)
+            if found.st_uid != uid and found.st_rdev != _NULL_DEVICE:
+                os.fchown(fd, uid, -1)
+        except OSError as error:
+            if error.errno not in {errno.EBADF, errno.EINVAL, errno.EPERM, errno.EROFS}:
+                raise
+
+
+def reset_signals(init: Init) -> None:  # noqa: ARG001 (a step)
+    """Give every signal its default action and block none, whatever the interpreter and our caller chose."""
+    for number in _SIGNALS:
+        _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def keep_fds(init: Init) -> None:
+    """Let the program inherit the descriptors it was promised (--preserve-fds, LISTEN_FDS); no other is."""
+    for fd in range(3, 3 + init.preserve_fds):
+        os.set_inheritable(fd, True)

@@ -1,0 +1,100 @@
+"""root: the container's root filesystem (config.md#root)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.config.linux import rootfs_propagation
+from pyoci.errors import ConfigError, StepError
+from pyoci.record import Record
+from pyoci.syscalls import mount, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.container.init import Init
+
+
+class Root(Record):
+    """Where the root filesystem lies, and whether it may be written to."""
+
+    path: str
+    readonly: bool = False
+
+    def check(self) -> None:
+        """A path is not empty."""
+        if not self.path:
+            raise ConfigError("must not be empty", "path")
+
+    def absolute(self, bundle: str) -> str:
+        """The path on the host. Raises ConfigError unless a directory is there."""
+        path = os.path.normpath(os.path.join(bundle, self.path))
+        if not os.path.isdir(path):
+            kind = "is not a directory" if os.path.lexists(path) else "no such file or directory"
+            raise ConfigError(f"invalid rootfs: stat {path}: {kind}", "root.path", file=path)
+        return path
+
+
+def isolate(init: Init) -> None:
+    """Let no mount made from here on travel back to the host."""
+    mount.mount(None, "/", None, rootfs_propagation.isolation(init.config.linux.rootfs_propagation))
+
+
+def bind(init: Init) -> None:
+    """Make the root filesystem a mount of its own, as pivot_root(2) demands, private to the container."""
+    try:
+        tree = mount.clone(mount.AT_FDCWD, init.rootfs, recursive=True)
+        target = os.open(init.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise StepError(
+            f'cannot enter the root filesystem "{init.rootfs}": {str(error.strerror).lower()}',
+            step="root.bind", field="root.path", file=init.rootfs, errno=error.errno,
+            hint="every directory above it must be searchable (o+x) for the user the container's root is mapped to"
+            if init.new_user_namespace else None,
+        ) from error
+    mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, propagation=mount.MS_PRIVATE)
+    _make_parent_private(init.rootfs)
+    mount.attach(tree, target)
+    os.close(target)
+    init.root = tree
+
+
+def _make_parent_private(path: str) -> None:
+    """Make the mount *path* lies on private: pivot_root(2) refuses a shared one, and nothing may propagate to it."""
+    while path:
+        try:
+            mount.mount(None, path, None, mount.MS_PRIVATE)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # not a mount point: look further up
+                raise
+            path = os.path.dirname(path) if path != "/" else ""
+        else:
+            return
+
+
+def pivot(init: Init) -> None:
+    """Make the root filesystem ``/``, and let go of the host's."""
+    os.fchdir(init.root)
+    if init.no_pivot:
+        mount.move_mount(init.root, "", mount.AT_FDCWD, "/", mount.MOVE_MOUNT_F_EMPTY_PATH)
+        os.chroot(".")  # noqa: TID251 (--no-pivot: on a ramdisk pivot_root fails)
+    else:
+        mount.pivot_root(".", ".")  # the old root now lies upon the new one
+        mount.mount(None, ".", None, mount.MS_SLAVE | mount.MS_REC)  # so that unmounting does not reach the host
+        mount.umount2(".", mount.MNT_DETACH)
+    os.chdir("/")
+    os.close(init.root)
+    init.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def make_readonly(init: Init) -> None:
+    """Make the root mount read-only, once mount points and devices are made."""
+    if init.config.root.readonly:
+        mount.mount_setattr(init.root, "", mount.AT_EMPTY_PATH, attr_set=mount.MOUNT_ATTR_RDONLY)
+
+
+def open_proc(init: Init) -> None:
+    """Get hold of a procfs that the container cannot have tampered with (CVE-2025-52881)."""
+    init.proc = procfs.open_private()
+
+

@@ -1,0 +1,85 @@
+"""The conversation between the runtime and the container being born.
+
+One JSON packet at a time over SOCK_SEQPACKET, which keeps packets whole and says when the other side is gone::
+
+    init → runtime                     runtime → init
+    {"ask": "maps"}                    {}             maps are written, the cgroup is joined
+    {"born": pid}                                     by stage, which exits
+    {"ask": "hooks"}                   {}             limits are set, prestart and createRuntime were run
+    {"terminal": true} + descriptor                   the pty's master, when no console socket takes it
+    {"ask": "listener", "fd": n}       {}             the seccomp listener was handed over
+    {"warning": text}
+    {"error": {…}}                                    the end: a step failed
+    {"ready": true}                                   everything but the program is in place
+
+Plain packets are sent by write(2) and read by read(2), so that a seccomp filter already loaded need
+allow no more than the program itself will use.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from pyoci import json_text
+from pyoci.errors import StepError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Message = dict[str, object]
+
+_LARGEST = 1 << 17
+_FD_SIZE = 4
+
+
+class Channel:
+    """One end of the conversation; owns its socket."""
+
+    def __init__(self, socket: _socket.socket) -> None:
+        self._socket = socket
+
+    @staticmethod
+    def pair() -> tuple[Channel, Channel]:
+        """Two connected ends: the runtime's and init's."""
+        mine, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        return Channel(mine), Channel(theirs)
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def send(self, message: Message, fds: Iterable[int] = ()) -> None:
+        """Send one packet; *fds* stay the caller's."""
+        packet = json_text.dumps(message).encode()
+        if fds:
+            rights = b"".join(fd.to_bytes(_FD_SIZE, "little") for fd in fds)
+            self._socket.sendmsg([packet], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+        else:
+            os.write(self.fileno(), packet)
+
+    def receive(self) -> tuple[Message | None, list[int]]:
+        """One packet and its descriptors, which become the caller's; None when the other side is gone."""
+        packet, ancillary, _, _ = self._socket.recvmsg(_LARGEST, _socket.CMSG_SPACE(4 * _FD_SIZE),
+                                                       _socket.MSG_CMSG_CLOEXEC)
+        fds = [
+            int.from_bytes(rights[at : at + _FD_SIZE], "little")
+            for _, _, rights in ancillary
+            for at in range(0, len(rights), _FD_SIZE)
+        ]
+        if not packet:
+            return None, fds
+        message = json_text.loads(packet)
+        assert isinstance(message, dict)
+        return message, fds
+
+    def ask(self, what: str, **more: object) -> None:
+        """Send a request and wait until the runtime has met it."""
+        self.send({"ask": what, **more})
+        if not os.read(self.fileno(), _LARGEST):
+            raise StepError(f"the runtime went away instead of answering: {what}")

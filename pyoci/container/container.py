@@ -1,0 +1,120 @@
+"""A container: what is remembered of it, and what /proc says about it now (runtime.md#state)."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pyoci import json_text
+from pyoci.syscalls import files, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.cgroups.cgroup import Cgroup
+    from pyoci.config import Config
+
+SPEC_VERSION = "1.3.0"
+
+
+class Container:
+    """One container. ``record`` is its state.json; everything else is looked up when asked for."""
+
+    def __init__(self, container_id: str, path: str) -> None:
+        self.id = container_id
+        self.path = path
+        """The container's directory below ``--root``."""
+        self.lock_fd = -1
+        self.record: dict[str, object] = {
+            "ociVersion": SPEC_VERSION,
+            "id": container_id,
+            "pid": 0,
+            "startTime": 0,
+            "complete": False,
+            "bundle": "",
+            "rootfs": "",
+            "created": "",
+            "owner": 0,
+            "annotations": {},
+            "cgroup": None,
+            "intelRdt": None,
+        }
+
+    @property
+    def pid(self) -> int:
+        """The process id of init as the runtime sees it; it may be gone."""
+        pid = self.record["pid"]
+        assert isinstance(pid, int)
+        return pid
+
+    @property
+    def bundle(self) -> str:
+        """Absolute path of the bundle."""
+        return str(self.record["bundle"])
+
+    @property
+    def fifo(self) -> str:
+        """The fifo on which init waits for ``start``; it exists until then."""
+        return f"{self.path}/exec.fifo"
+
+    @property
+    def status(self) -> str:
+        """creating, created, running, paused or stopped."""
+        if not self.record["complete"]:
+            from pyoci.container import store
+
+            return "creating" if store.is_locked(self) else "stopped"
+        if not self.is_alive():
+            return "stopped"
+        if os.path.exists(self.fifo):
+            return "created"
+        return "paused" if self.is_paused() else "running"
+
+    def is_alive(self) -> bool:
+        """Whether init runs; a process that only has its number does not count."""
+        return self.pid > 0 and process.is_alive(self.pid, self.record["startTime"])  # type: ignore[arg-type]  # an int
+
+    def is_paused(self) -> bool:
+        """Whether its cgroup is frozen."""
+        return self.cgroup().is_frozen()
+
+    def cgroup(self) -> Cgroup:
+        """Its cgroup, as it was found at create."""
+        from pyoci import cgroups
+
+        return cgroups.load(self.record["cgroup"] or {"disabled": True})  # type: ignore[arg-type]  # as saved
+
+    def config(self) -> Config:
+        """The configuration as it was at create."""
+        from pyoci import config
+
+        return config.load(config.read(self.path))
+
+    def born(self, pid: int) -> None:
+        """Remember which process is init."""
+        self.record["pid"] = pid
+        self.record["startTime"] = process.start_time(pid) or 0
+
+    def save(self) -> None:
+        """Write state.json; a reader sees the old one or the new one."""
+        files.replace(f"{self.path}/state.json", json_text.dumps(self.record).encode(), 0o600)
+
+    def state(self, status: str = "") -> dict[str, object]:
+        """The state document (runtime.md#state), for hooks and callers; *status* overrides what is found."""
+        status = status or self.status
+        return {
+            "ociVersion": self.record["ociVersion"],
+            "id": self.id,
+            "pid": 0 if status == "stopped" else self.pid,
+            "status": status,
+            "bundle": self.bundle,
+            "rootfs": self.record["rootfs"],
+            "created": self.record["created"],
+            "owner": "",
+            "annotations": self.record["annotations"],
+        }
+
+
+def now() -> str:
+    """The time in RFC 3339, UTC, to the nanosecond."""
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"

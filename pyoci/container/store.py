@@ -1,0 +1,131 @@
+"""Where containers are remembered: one directory each below ``--root``.
+
+``<root>/<id>/`` holds ``state.json`` (what the runtime knows), ``config.json`` (the configuration as it was at
+create; later edits of the bundle have no effect, bundle.md) and, until the container is started, ``exec.fifo``.
+Whoever changes a container holds a lock on its directory; the kernel drops it with the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+from pyoci import json_text
+from pyoci.container.container import Container
+from pyoci.errors import ContainerError, ContainerExists, ContainerNotFound, Ignoring, InvalidId
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_LOCK_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+def check_id(container_id: str) -> None:
+    """Raise InvalidId unless *container_id* may name a container (and so a directory)."""
+    if not container_id or container_id in {".", ".."} or len(container_id) > 255 or set(container_id) - _LETTERS:
+        raise InvalidId(container_id)
+
+
+class Store:
+    """The containers below one root directory."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+
+    def path(self, container_id: str) -> str:
+        """The directory of a container, existing or not. Raises InvalidId."""
+        check_id(container_id)
+        return f"{self.root}/{container_id}"
+
+    def claim(self, container_id: str) -> Container:
+        """Take the id: make its directory, locked. Raises ContainerExists."""
+        path = self.path(container_id)
+        try:
+            os.makedirs(self.root, mode=0o700, exist_ok=True)  # noqa: TID251 (the host's directory)
+            os.mkdir(path, 0o711)
+        except FileExistsError:
+            raise ContainerExists(container_id) from None
+        except OSError as error:
+            raise ContainerError(
+                f"cannot make the state directory {path}: {error.strerror}", file=path, errno=error.errno
+            ) from error
+        os.chmod(path, 0o711)  # noqa: S103 (whatever the umask: a container's root passes through to its fifo)
+        container = Container(container_id, path)
+        lock(container)
+        return container
+
+    def load(self, container_id: str) -> Container:
+        """The container of that id. Raises ContainerNotFound."""
+        path = self.path(container_id)
+        container = Container(container_id, path)
+        try:
+            with open(f"{path}/state.json", "rb", buffering=0) as file:
+                record = json_text.loads(file.readall())
+        except FileNotFoundError:
+            if not os.path.isdir(path):
+                raise ContainerNotFound(container_id, self.root) from None
+            return container  # claimed, nothing written yet
+        except ValueError as error:
+            file_path = f"{path}/state.json"
+            raise ContainerError(f"the state of {container_id} is damaged: {error}", file=file_path) from None
+        assert isinstance(record, dict)
+        container.record.update(record)
+        return container
+
+    def ids(self) -> list[str]:
+        """The ids of all containers, sorted."""
+        try:
+            names = os.listdir(self.root)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if not set(name) - _LETTERS and os.path.isdir(f"{self.root}/{name}"))
+
+
+def lock(container: Container) -> None:
+    """Hold *container* until this process ends or unlocks it. Raises ContainerError after ten seconds."""
+    container.lock_fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while not _try_lock(container.lock_fd):
+        if time.monotonic() > deadline:
+            raise ContainerError(f"another operation on {container.id} has not ended within {_LOCK_SECONDS:.0f} s")
+        time.sleep(_POLL_SECONDS)
+
+
+def unlock(container: Container) -> None:
+    """Let others change *container*."""
+    if container.lock_fd >= 0:
+        os.close(container.lock_fd)
+        container.lock_fd = -1
+
+
+def is_locked(container: Container) -> bool:
+    """Whether somebody else is changing *container* right now."""
+    try:
+        fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno != errno.EWOULDBLOCK:
+            raise
+        return False
+    return True
+
+
+def remove(container: Container) -> None:
+    """Forget *container*: its directory and all in it. What is gone already is no error."""
+    for directory, _, files in os.walk(container.path, topdown=False):
+        for name in files:
+            with Ignoring(FileNotFoundError):
+                os.unlink(f"{directory}/{name}")
+        with Ignoring(FileNotFoundError):
+            os.rmdir(directory)

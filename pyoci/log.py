@@ -1,0 +1,127 @@
+"""The log: ``--log``, ``--log-format``, ``--log-level`` and ``--debug``.
+
+Callers read the log file by machine: podman parses the whole of it as one JSON object, containerd takes the last
+line of level *error*. So a failure writes exactly one line, and warnings are kept until the end: a success writes
+them, a failure carries them inside its line. Only ``--debug`` writes more.
+
+Whoever uses pyoci as a library and opens no log gets none.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pyoci import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Detail = str | int | list[str]
+
+FORMATS = ("text", "json")
+LEVELS = ("debug", "info", "warning", "error")
+# A log on descriptor 3 would pass for one that --preserve-fds wants kept open in the container.
+_LOWEST_FD = 100
+_STDERR = 2
+
+
+class Log:
+    """Where lines go, and the warnings kept for the end."""
+
+    def __init__(self) -> None:
+        self.fd = -1
+        self.format = "text"
+        self.level = "warning"
+        self.warnings: list[str] = []
+
+    def open(self, path: str) -> None:
+        """Append to the file at *path* from now on. Raises OSError."""
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.fd = _moved_up(fd)
+
+    def close(self) -> None:
+        """Forget the file and everything kept."""
+        if self.fd > _STDERR:
+            os.close(self.fd)
+        self.fd = -1
+        self.warnings = []
+
+    def is_debugging(self) -> bool:
+        """Whether everything that is done shall be said."""
+        return self.level == "debug"
+
+    def debug(self, message: str, **details: Detail) -> None:
+        """Say what is being done: to the file, or on stderr when there is none. Only with ``--debug``."""
+        if self.is_debugging():
+            self._write("debug", message, details, self.fd if self.fd >= 0 else _STDERR)
+
+    def warning(self, message: str) -> None:
+        """Say what was ignored, which changes nothing: written once the operation has succeeded."""
+        if self.is_debugging():
+            self.debug(message)
+        elif self.level != "error":
+            self.warnings.append(message)
+
+    def error(self, message: str, details: Mapping[str, Detail]) -> None:
+        """Say why the operation failed: the one line of a failure, warnings included."""
+        if self.fd >= 0:
+            kept = {"warnings": self.warnings} if self.warnings else {}
+            self._write("error", message, {**details, **kept}, self.fd)
+            self.warnings = []
+
+    def finish(self) -> None:
+        """Write the warnings of an operation that succeeded."""
+        for message in self.warnings if self.fd >= 0 else ():
+            self._write("warning", message, {}, self.fd)
+        self.warnings = []
+
+    def _write(self, level: str, message: str, details: Mapping[str, Detail], fd: int) -> None:
+        """One line, in one write(2): others append to the same file."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = as_json if self.format == "json" else as_text
+        text = line({"level": level, "msg": message, "time": now, **details})
+        os.write(fd, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def as_json(fields: Mapping[str, Detail]) -> str:
+    """One JSON object, as logrus prints it."""
+    return json_text.dumps(fields)
+
+
+def as_text(fields: Mapping[str, Detail]) -> str:
+    """``time="…" level=error msg="…" key=value``, as logrus prints it."""
+    order = ("time", "level", "msg", *(name for name in fields if name not in {"time", "level", "msg"}))
+    return " ".join(f"{name}={_quoted(name, fields[name])}" for name in order)
+
+
+def _quoted(name: str, value: Detail) -> str:
+    if isinstance(value, list):
+        value = "; ".join(value)
+    text = str(value)
+    plain = name not in {"time", "msg"} and text.replace(".", "").replace("_", "").replace("-", "").isalnum()
+    return text if plain else json_text.dumps(text)
+
+
+def _moved_up(fd: int) -> int:
+    """The same file on a descriptor no caller passes on; the low one is closed."""
+    import fcntl
+
+    try:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD)
+    except OSError:  # EINVAL: RLIMIT_NOFILE ends below
+        return fd
+    os.close(fd)
+    return high
+
+
+_log = Log()
+open_file, close = _log.open, _log.close
+debug, is_debugging = _log.debug, _log.is_debugging
+warning, error, finish = _log.warning, _log.error, _log.finish
+
+
+def choose(log_format: str = "text", level: str = "warning") -> None:
+    """Set the format of lines and the least important level that is written."""
+    _log.format, _log.level = log_format, level

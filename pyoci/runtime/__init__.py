@@ -1,0 +1,1 @@
+"""The operations (runtime.md), one in each module."""

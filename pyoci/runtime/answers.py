@@ -1,0 +1,135 @@
+"""What the runtime does for a process on its way into a container: the right-hand answers of the timeline.
+
+``create`` and ``exec`` share them; a container that is entered needs no maps, limits or hooks, and so never asks.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyoci import cgroups, log
+from pyoci.config import hooks
+from pyoci.config.linux import cgroup_ownership
+from pyoci.errors import ConfigError, HookError, PyociError
+from pyoci.runtime import steps
+from pyoci.syscalls import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyoci.cgroups.cgroup import Cgroup
+    from pyoci.config import Config
+    from pyoci.config.hooks import Hook
+    from pyoci.container.container import Container
+    from pyoci.runtime.birth import Birth
+    from pyoci.runtime.steps import Step
+    from pyoci.runtime.undo import Undo
+
+
+def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config) -> None:
+    """Say what the runtime does whenever the child of *birth* asks for something."""
+    birth.answers = {
+        "maps": lambda _: _write_id_maps(birth.stage_pid, parsed),
+        "hooks": lambda _: _run_create_hooks(container, parsed),
+        "listener": lambda message: _deliver_listener(message, birth, container, parsed),
+    }
+    if not birth.init.joining:
+        birth.on_born = lambda: _admit(birth.pid, container, cgroup, parsed)
+    birth.on_warning = log.warning
+    birth.on_death = lambda status: _describe_death(status, cgroup)
+
+
+def walk_into(cgroup: Cgroup, sub: Mapping[str, str] | None = None) -> Step:
+    """The step by which a process enters *cgroup* itself, which on v1 is much faster than being moved."""
+    tasks = cgroup.tasks(sub)
+    return "cgroups.walk_in", lambda _: cgroups.walk_in(tasks)
+
+
+def make_resctrl_group(container: Container, parsed: Config, undo: Undo) -> Callable[[int], object]:
+    """Make the Intel RDT group if one is asked for; what adds a process to it."""
+    if "intel_rdt" not in parsed.linux:
+        return bool
+    intel_rdt = steps.section("linux.intel_rdt")
+    state = intel_rdt.create(container.id, parsed.linux.intel_rdt)
+    container.record["intelRdt"] = state
+    undo.push(intel_rdt.delete, state)
+    return lambda pid: intel_rdt.add(state, pid)
+
+
+def _write_id_maps(pid: int, parsed: Config) -> None:
+    """Give the new user namespace of *pid* its ids."""
+    steps.section("linux.id_mappings").write(pid, parsed.linux.uid_mappings, parsed.linux.gid_mappings)
+
+
+def _admit(pid: int, container: Container, cgroup: Cgroup, parsed: Config) -> None:
+    """Note who init is, and give it what only the runtime can: network devices, limits."""
+    container.born(pid)
+    container.save()
+    if parsed.linux.net_devices:
+        _move_net_devices(pid, parsed)
+    if cgroup.version("devices") == 2:
+        cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
+    cgroup.write(steps.section("linux.resources").settings(parsed.linux.resources, cgroup.version))
+    owner = cgroup_ownership.owner(parsed)
+    if owner is not None:
+        cgroup.own(owner)
+
+
+def _move_net_devices(pid: int, parsed: Config) -> None:
+    """Move network devices of the host into the network namespace of *pid*."""
+    namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        steps.section("linux.net_devices").move(parsed.linux.net_devices, namespace)
+    finally:
+        os.close(namespace)
+
+
+def _run_create_hooks(container: Container, parsed: Config) -> None:
+    """Run the prestart and createRuntime hooks."""
+    state = container.state("creating")
+    hooks.run("prestart", parsed.hooks.prestart, state)
+    hooks.run("createRuntime", parsed.hooks.create_runtime, state)
+
+
+def run_poststop_hooks(poststop: tuple[Hook, ...], state: dict[str, object]) -> None:
+    """Run the poststop hooks; one that fails is only warned of, and the others still run (runtime.md#lifecycle)."""
+    for hook in poststop:
+        try:
+            hooks.run("poststop", (hook,), state)
+        except HookError as error:
+            log.warning(str(error))
+
+
+def _deliver_listener(message: dict[str, object], birth: Birth, container: Container, parsed: Config) -> None:
+    """Fetch the seccomp listener from the process and hand it to the agent at ``listenerPath``."""
+    number = message["fd"]
+    assert isinstance(number, int)
+    pidfd = os.pidfd_open(birth.pid)
+    listener = process.pidfd_getfd(pidfd, number)
+    try:
+        document = container.state("running" if birth.init.joining else "creating")
+        steps.section("linux.seccomp").deliver(listener, parsed.linux.seccomp, document, birth.pid)
+    finally:
+        os.close(listener)
+        os.close(pidfd)
+
+
+def _describe_death(status: int, cgroup: Cgroup) -> str:
+    """Why a process died without a word."""
+    if cgroup.oom_kills():
+        limit = cgroup.memory_limit()
+        amount = "" if limit is None else f": the limit is {limit} bytes"
+        return f"container init was OOM-killed (memory limit too low?){amount}"
+    code = os.waitstatus_to_exitcode(status)
+    ending = f"was killed by signal {-code}" if code < 0 else f"exited with status {code}"
+    return f"container init {ending} before it was ready"
+
+
+def blame_start(error: PyociError | OSError) -> PyociError:
+    """The error as runc words it when a process could not be brought to life."""
+    if isinstance(error, ConfigError):
+        return error
+    explained = steps.explain("", error) if isinstance(error, OSError) else error
+    explained.args = (f"unable to start container process: {explained.message}",)
+    return explained

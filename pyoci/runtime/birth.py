@@ -1,0 +1,193 @@
+"""The birth of a process in a container, seen from both sides: the fork, and the conversation until it is ready.
+
+``create`` and ``exec`` differ in their lists of steps and in what the runtime does when asked; this is what
+they share.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.container import exec_fifo
+from pyoci.container.channel import Channel
+from pyoci.errors import ConfigError, ContainerError, HookError, PyociError, StepError, Unsupported
+from pyoci.runtime import steps
+from pyoci.syscalls import clone3, process  # noqa: F401 (clone3: nothing can be imported after the fork)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from pyoci.container.init import Init
+    from pyoci.runtime.steps import Step
+
+    Message = dict[str, object]
+
+_SIGKILL = 9
+_KINDS = {kind.__name__: kind for kind in (ConfigError, ContainerError, HookError, StepError, Unsupported)}
+
+
+class Birth:
+    """One process on its way into a container. ``answers`` says what the runtime does for each thing asked."""
+
+    def __init__(self, init: Init, stage: list[Step], until_ready: list[Step], at_start: list[Step]) -> None:
+        self.init = init
+        self.pid = 0
+        """Init, once it is born."""
+        self.stage_pid = 0
+        self.answers: dict[str, Callable[[Message], None]] = {}
+        self.on_born: Callable[[], object] = bool
+        self.on_terminal: Callable[[int], None] = os.close
+        self.on_warning: Callable[[str], object] = str
+        self.on_death: Callable[[int], str] = str
+        self.kept_from_child: list[int] = []
+        """Descriptors the child must not hold, such as the lock on the container."""
+        self._waits = init.start_fd >= 0
+        self._stage, self._until_ready, self._at_start = stage, until_ready, at_start
+        self._channel, init.channel = Channel.pair()
+
+    def fork(self, cgroup_fd: int = -1) -> None:
+        """Fork *stage*, on v2 straight into the cgroup. It goes on by itself; see ``converse``."""
+        self.stage_pid = process.clone(cgroup_fd=cgroup_fd)
+        if self.stage_pid == 0:
+            self._channel.close()
+            for fd in self.kept_from_child:
+                os.close(fd)
+            self._be_stage()
+        self.init.channel.close()
+        for fd in (self.init.start_fd, self.init.result_fd):
+            if fd >= 0:
+                os.close(fd)
+
+    # The child's side. Nothing here returns.
+
+    def _be_stage(self) -> NoReturn:
+        """Enter and make namespaces, then fork the process that will live in them, as a sibling."""
+        steps.forbid_imports()
+        _exit_with(self._take_stage, self._report)
+
+    def _take_stage(self) -> None:
+        steps.take(self._stage, self.init)
+        pid = process.clone(process.CLONE_PARENT)
+        if pid == 0:
+            _exit_with(self._be_init, self._report)
+        self.init.channel.send({"born": pid})
+
+    def _be_init(self) -> None:
+        os.read(self.init.channel.fileno(), 1)
+        steps.take(self._until_ready, self.init)
+        self.init.channel.send({"ready": True})
+        if self._waits:
+            self.init.channel.close()
+            exec_fifo.wait_for_start(self.init)
+        _exit_with(self._start, self._report_start if self._waits else self._report)
+
+    def _start(self) -> None:
+        steps.take(self._at_start, self.init)
+
+    def _report(self, error: PyociError) -> None:
+        kind = type(error).__name__
+        self.init.channel.send({"error": {"kind": kind, "message": error.message, "details": error.details}})
+
+    def _report_start(self, error: PyociError) -> None:
+        exec_fifo.report(self.init, error)
+
+    # The runtime's side.
+
+    def converse(self) -> None:
+        """Answer what the child asks until it waits for ``start``, or else until it has executed the program.
+
+        Of the latter the kernel tells, by closing its end of the channel. Raises PyociError with what went wrong.
+        """
+        ready = False
+        while not (ready and self._waits):
+            message, fds = self._channel.receive()
+            if message is None and ready:
+                break
+            if message is None:
+                raise StepError(self.on_death(self._status()))
+            ready = "ready" in message
+            if not ready:
+                self._meet(message, fds)
+        self._channel.close()
+
+    def _meet(self, message: Message, fds: list[int]) -> None:
+        if "ask" in message:
+            self.answers[str(message["ask"])](message)
+            self._channel.send({})
+        elif "born" in message:
+            self._note_born(message["born"])
+        elif "terminal" in message:
+            self.on_terminal(fds[0])
+        elif "warning" in message:
+            self.on_warning(str(message["warning"]))
+        else:
+            raise _rebuilt(message["error"])
+
+    def _note_born(self, pid: object) -> None:
+        assert isinstance(pid, int)
+        self.pid = pid
+        self.on_born()
+        self._channel.send({})
+        os.waitpid(self.stage_pid, 0)
+        self.stage_pid = 0
+
+    def abort(self) -> None:
+        """Kill what was forked, and wait until it is gone."""
+        for pid in (self.stage_pid, self.pid):
+            if pid:
+                _kill(pid)
+        self.stage_pid = self.pid = 0
+        self._channel.close()
+
+    def _status(self) -> int:
+        """The wait status of the process that hung up."""
+        pid, self.pid = self.pid or self.stage_pid, 0
+        if pid == self.stage_pid:
+            self.stage_pid = 0
+        return os.waitpid(pid, 0)[1]
+
+
+def _exit_with(action: Callable[[], None], report: Callable[[PyociError], None]) -> NoReturn:
+    """Do *action* and exit; what goes wrong is reported, never raised into the runtime's own code."""
+    status = 1
+    try:
+        action()
+        status = 0
+    except PyociError as error:
+        report(error)
+    except OSError as error:
+        report(steps.explain("start", error))
+    except BaseException as error:  # noqa: BLE001 (a defect of ours, but still told in one line)
+        report(StepError(f"{type(error).__name__}: {error}", **_place(error)))
+    finally:
+        os._exit(status)
+
+
+def _place(error: BaseException) -> dict[str, str]:
+    """Where in our sources *error* was raised."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return {"source": f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"} if trace else {}
+
+
+def _rebuilt(report: object) -> PyociError:
+    """The error that was raised on the other side."""
+    assert isinstance(report, dict)
+    message, details = report["message"], report["details"]
+    prefix = "" if message.startswith(("exec:", "exec ")) else "error during container init: "
+    error = _KINDS.get(report["kind"], StepError)(f"{prefix}{message}")
+    error.details.update(details)
+    return error
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, _SIGKILL)
+        os.waitpid(pid, 0)
+    except OSError as error:
+        if error.errno not in {errno.ESRCH, errno.ECHILD}:
+            raise

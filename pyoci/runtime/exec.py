@@ -1,0 +1,160 @@
+"""exec: run another process in a container; create's list of steps without the file system's part."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.config.process import Process
+from pyoci.container import store
+from pyoci.container.init import Init
+from pyoci.errors import ConfigError, PyociError, WrongStatus
+from pyoci.runtime import answers, create, handover, steps
+from pyoci.runtime.birth import Birth
+from pyoci.runtime.foreground import Foreground
+from pyoci.runtime.options import Options
+from pyoci.runtime.undo import Undo
+from pyoci.syscalls import namespaces, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyoci.cgroups.cgroup import Cgroup
+    from pyoci.config import Config
+    from pyoci.container.container import Container
+    from pyoci.runtime.steps import Step
+
+STAGE = (  # in the first child, still in the host's mounts
+    "process.exec_cpu_affinity.set_initial",
+    "process.rlimits.raise_hard",
+    "process.oom_score_adj.set",
+    # here it walks into the cgroup and enters the namespaces of the container's init
+)
+ENTERED = (
+    "process.exec_cpu_affinity.set_final",
+    "linux.id_mappings.become_root",
+)
+SELF = (
+    "process.session.lead",
+    "process.session.join_keyring",
+    "process.terminal.attach",
+    "root.open_proc",
+)
+START = ("process.execute.execve",)
+
+_REFUSALS = {
+    "stopped": "cannot exec in a stopped container",
+    "creating": "cannot exec in a container that is still being created",
+    "paused": "cannot exec in a paused container (use --ignore-paused to override)",
+}
+
+
+def execute(root: str, container_id: str, document: dict[str, object], **given: object) -> int:
+    """Run the process *document* describes (as config.json's ``process``) in the container; see Options.
+
+    The program's exit status, or 128 + its signal; 0 at once when detached. Raises WrongStatus when the container is
+    stopped or paused, ConfigError, and StepError with what went wrong inside.
+    """
+    options = Options(**given)
+    container = store.Store(root).load(container_id)
+    status = container.status
+    if status in _REFUSALS and not (status == "paused" and options.ignore_paused):
+        raise WrongStatus(_REFUSALS[status])
+    wanted = _read(document)
+    options.check_terminal(wanted.terminal)
+    options.check_fds()
+    process.close_range(3, flags=process.CLOSE_RANGE_CLOEXEC)
+    if options.detach:
+        _bear(container, wanted, options, handover.console_taker(options))
+        return 0
+    front = Foreground(adopt=False)
+    try:
+        return front.wait_for(_bear(container, wanted, options, front.take_terminal))
+    finally:
+        front.leave()
+
+
+def _read(document: dict[str, object]) -> Process:
+    try:
+        return Process.read(document)
+    except ConfigError as error:
+        raise error.within("process")  # noqa: B904 (the same error, grown)
+
+
+def _bear(container: Container, wanted: Process, options: Options, on_terminal: Callable[[int], None]) -> int:
+    """Fork into the container; the process id once the program is about to be executed."""
+    parsed = container.config()
+    cgroup = container.cgroup()
+    pidfd = os.pidfd_open(container.pid)
+    try:
+        with Undo() as undo:
+            init = _init(container, parsed, wanted, options)
+            birth = Birth(init, _stage(init, cgroup, pidfd, options), _inside(init), steps.find(START, init))
+            init.environment.update(options.environment())
+            answers.attend(birth, container, cgroup, parsed)
+            birth.on_terminal = on_terminal
+            undo.push(birth.abort)
+            _fork(birth, cgroup, _sub_cgroups(options.cgroup), container.pid)
+            birth.converse()
+            handover.tell(birth.pid, options)
+    except (PyociError, OSError) as error:
+        raise answers.blame_start(error) from error
+    finally:
+        os.close(pidfd)
+    return birth.pid
+
+
+def _init(container: Container, parsed: Config, wanted: Process, options: Options) -> Init:
+    """What the steps may touch, filled."""
+    init = Init(container.id, parsed, wanted, container.bundle)
+    init.joining = True
+    init.private = frozenset(kind for kind in namespaces.FLAGS if not namespaces.same(kind, container.pid))
+    init.rootless = os.geteuid() != 0
+    init.no_new_keyring = bool(container.record["noNewKeyring"])
+    init.preserve_fds = options.preserve_fds
+    return init
+
+
+def _stage(init: Init, cgroup: Cgroup, pidfd: int, options: Options) -> list[Step]:
+    join: Step = ("exec.join", lambda init: _join(init, pidfd))
+    return [
+        *steps.find(STAGE, init),
+        answers.walk_into(cgroup, _sub_cgroups(options.cgroup)),
+        join,
+        *steps.find(ENTERED, init),
+    ]
+
+
+def _inside(init: Init) -> list[Step]:
+    return steps.find(SELF + create.PROCESS + create.LAUNCH, init)
+
+
+def _join(init: Init, pidfd: int) -> None:
+    """Enter the namespaces the container's init lives in that are not ours, at once: the kernel knows the order."""
+    flags = 0
+    for kind in init.private:
+        flags |= namespaces.FLAGS[kind]
+    if flags:
+        namespaces.setns(pidfd, flags)
+    init.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _fork(birth: Birth, cgroup: Cgroup, sub: dict[str, str], init_pid: int) -> None:
+    """Fork into the cgroup; where the container has divided its own further (EBUSY), into that of its init."""
+    try:
+        birth.fork(cgroup.directory_fd(sub))
+    except OSError as error:
+        if error.errno != errno.EBUSY or sub:
+            raise
+        birth.fork(cgroup.directory_fd_of(init_pid))
+
+
+def _sub_cgroups(given: tuple[str, ...]) -> dict[str, str]:
+    """Sub-cgroups by controller; "" for those of every other."""
+    chosen = {}
+    for entry in given:
+        controllers, colon, path = entry.rpartition(":")
+        for controller in controllers.split(",") if colon else ("",):
+            chosen[controller] = path
+    return chosen

@@ -1,0 +1,76 @@
+"""kill: send a signal to a container (runtime.md#kill)."""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+import select
+import time
+
+from pyoci.container import store
+from pyoci.errors import ContainerError, Ignoring, WrongStatus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.container.container import Container
+
+_SIGKILL = 9
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+def kill(root: str, container_id: str, signal: int, all: bool = False) -> None:  # noqa: A002 (the option's name)
+    """Send *signal* to init, or with *all* to every process of the container.
+
+    Raises WrongStatus unless the container is created, running or paused; *all* asks for no running init.
+    """
+    container = store.Store(root).load(container_id)
+    if all:
+        container.cgroup().kill(signal)
+    elif not container.is_alive():
+        raise WrongStatus("container not running")
+    else:
+        _send(container, signal)
+
+
+def _send(container: Container, signal: int) -> None:
+    if signal == _SIGKILL and not container.record["privatePids"]:
+        container.cgroup().kill(signal)  # no pid namespace dies with init
+        return
+    try:
+        pidfd = os.pidfd_open(container.pid)
+    except ProcessLookupError:
+        raise WrongStatus("container not running") from None
+    try:
+        _signal.pidfd_send_signal(pidfd, signal)
+    except OSError as error:
+        raise WrongStatus("container not running" if error.errno == errno.ESRCH else str(error)) from error
+    finally:
+        os.close(pidfd)
+    if signal == _SIGKILL and container.is_paused():
+        container.cgroup().thaw()  # a frozen process of cgroup v1 does not even die
+
+
+def end(container: Container) -> None:
+    """Kill every process of *container* and wait until init is gone. Raises ContainerError after ten seconds."""
+    cgroup = container.cgroup()
+    if container.is_alive():
+        with Ignoring(WrongStatus):
+            _send(container, _SIGKILL)
+    cgroup.kill(_SIGKILL)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while container.is_alive():
+        if time.monotonic() > deadline:
+            raise ContainerError(f"container init still running: pid {container.pid} after {_PATIENCE_SECONDS:.0f} s")
+        _wait_for_end(container.pid)
+
+
+def _wait_for_end(pid: int) -> None:
+    """Wait a moment for *pid* to end."""
+    with Ignoring(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll(_POLL_SECONDS * 1000)
+        os.close(pidfd)

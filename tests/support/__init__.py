@@ -1,0 +1,1 @@
+"""What the tests stand on: a root filesystem, bundles, the runtime under test, and looking for what was left."""

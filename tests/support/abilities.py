@@ -1,0 +1,123 @@
+"""What a machine can do, found out by trying: ``@pytest.mark.needs("cgroup1", "overlayfs")``."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_CAP_SYS_RESOURCE = 24
+_SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES = 317, 3
+_MOUNT_SETATTR_SYSCALL, _ENOSYS = 442, 38
+
+
+def _filesystem_of(mount_point: Path) -> str:
+    """The type of what is mounted last at *mount_point*, or nothing."""
+    kind = ""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, fstype, *_ = line.split()
+        if where == str(mount_point):
+            kind = fstype
+    return kind
+
+
+def _mounts_of(fstype: str) -> list[str]:
+    return [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == fstype]
+
+
+def _in_child(program: str) -> bool:
+    """Whether the Python *program* ends well in a process of its own."""
+    finished = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    return finished.returncode == 0
+
+
+def _unshares(flags: int) -> bool:
+    return _in_child(f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({flags}) and 1)")
+
+
+def _overlays() -> bool:
+    """Whether overlayfs can be mounted over a tmpfs in a mount namespace of its own."""
+    return _in_child(
+        "import ctypes, os, sys\n"
+        "libc = ctypes.CDLL(None)\n"
+        "ok = libc.unshare(0x20000) == 0 and libc.mount(b'none', b'/', None, 0x44000, None) == 0\n"
+        "ok = ok and libc.mount(b'tmpfs', b'/mnt', b'tmpfs', 0, None) == 0\n"
+        "[os.mkdir('/mnt/' + name) for name in ('lower', 'upper', 'work', 'merged') if ok]\n"
+        "options = b'lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work'\n"
+        "sys.exit(0 if ok and libc.mount(b'overlay', b'/mnt/merged', b'overlay', 0, options) == 0 else 1)\n"
+    )
+
+
+def _may(capability: int) -> bool:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> capability & 1)
+    return False
+
+
+def _unified_controllers() -> set[str]:
+    for place in _mounts_of("cgroup2"):
+        return set((Path(place) / "cgroup.controllers").read_text().split())
+    return set()
+
+
+def _has_listener() -> bool:
+    """Whether seccomp(2) knows the user notification (Linux 5.0)."""
+    sizes = ctypes.create_string_buffer(16)
+    return bool(ctypes.CDLL(None).syscall(_SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES, 0, sizes) == 0)
+
+
+def _has_mount_setattr() -> bool:
+    """Whether the kernel has mount_setattr(2), which idmapped mounts need (Linux 5.12)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(_MOUNT_SETATTR_SYSCALL, -1, None, 0, None, 0)
+    return ctypes.get_errno() != _ENOSYS
+
+
+ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
+    "root": (lambda: os.geteuid() == 0, "user id 0"),
+    "userns": (lambda: _unshares(0x10000000), "a new user namespace"),
+    "timens": (lambda: _unshares(0x80), "a new time namespace"),
+    "netns": (lambda: _unshares(0x40000000), "a new network namespace"),
+    "cgroup1": (lambda: bool(_mounts_of("cgroup")), "a cgroup v1 hierarchy"),
+    "cgroup2": (lambda: _filesystem_of(_CGROUP_ROOT) == "cgroup2", "the unified cgroup hierarchy alone"),
+    "cgroup2-memory": (lambda: "memory" in _unified_controllers(), "the memory controller in cgroup v2"),
+    "cgroup2-cpu": (lambda: "cpu" in _unified_controllers(), "the cpu controller in cgroup v2"),
+    "cgroup2-pids": (lambda: "pids" in _unified_controllers(), "the pids controller in cgroup v2"),
+    "cgroup2-io": (lambda: "io" in _unified_controllers(), "the io controller in cgroup v2"),
+    "hybrid": (lambda: bool(_mounts_of("cgroup")) and bool(_mounts_of("cgroup2")), "cgroup v1 and v2 side by side"),
+    "overlayfs": (_overlays, "mounting overlayfs"),
+    "seccomp-notify": (_has_listener, "seccomp user notification"),
+    "idmap": (_has_mount_setattr, "mount_setattr(2)"),
+    "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
+    "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
+    "selinux": (lambda: Path("/sys/fs/selinux/enforce").exists(), "SELinux"),
+    "resctrl": (lambda: bool(_mounts_of("resctrl")), "resctrl mounted"),
+    "numa": (lambda: Path("/sys/devices/system/node/node1").exists(), "more than one memory node"),
+    "systemd": (lambda: Path("/run/systemd/system").is_dir(), "systemd as init"),
+    "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
+    "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
+    "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
+    "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
+}
+
+
+@functools.cache
+def has(ability: str) -> bool:
+    """Whether this machine has *ability*. Raises KeyError for a name that is not in the table."""
+    probe, _ = ABILITIES[ability]
+    try:
+        return probe()
+    except OSError:
+        return False

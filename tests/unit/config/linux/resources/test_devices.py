@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from pyoci.config.linux.resources import Resources, devices, settings
+from pyoci.errors import ConfigError, Unsupported
+
+DEFAULT = [
+    "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm",
+    "c 136:* rwm", "c 10:200 rwm",
+]
+
+
+def written(*rules):
+    resources = Resources.read({"devices": list(rules)})
+    return list(settings(resources, lambda _: 1))
+
+
+def test_settings_on_v1_forbid_all_but_the_default_devices_when_there_are_no_rules() -> None:
+    expected = [("devices.deny", "a"), *[("devices.allow", text) for text in DEFAULT]]
+    assert written() == list(settings(Resources.read({}), lambda _: 1)) == expected
+
+
+def test_settings_on_v1_add_what_is_allowed_and_take_away_what_is_forbidden_again() -> None:
+    rules = [
+        {"allow": False, "access": "rwm"}, {"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rw"},
+        {"allow": True, "type": "b", "major": 9, "minor": 0}, {"allow": False, "type": "b", "major": 8, "access": "w"},
+        {"allow": True, "type": "c", "major": 10, "minor": -1, "access": "r"},
+    ]
+    texts = [text for _, text in written(*rules)]
+    assert texts[:4] == ["a", "b 8:0 r", "b 9:0 rwm", "c 10:* r"]
+
+
+def test_settings_on_v1_list_what_is_forbidden_when_all_is_allowed() -> None:
+    rules = [{"allow": True}, {"allow": False, "type": "b", "major": 8, "minor": 0, "access": "rw"},
+             {"allow": False, "type": "c", "major": 1, "minor": 3}]
+    assert written(*rules) == [("devices.allow", "a"), ("devices.deny", "b 8:0 rw")]
+
+
+def test_settings_on_v1_split_a_rule_for_all_types_when_it_is_not_for_everything() -> None:
+    texts = [text for _, text in written({"allow": True, "major": 9, "access": "r"})]
+    assert texts[:3] == ["a", "b 9:* r", "c 9:* r"]
+
+
+def test_settings_on_v1_refuse_a_hole_in_a_wider_rule() -> None:
+    wide, narrow = ({"allow": True, "type": "b", "major": 8}, {"allow": False, "type": "b", "major": 8, "minor": 1})
+    with pytest.raises(ConfigError, match=r"linux\.resources\.devices: b 8:1 rwm: cgroup v1 cannot punch a hole"):
+        written(wide, narrow)
+
+
+def test_settings_leave_devices_alone_when_v2_or_updating() -> None:
+    assert list(settings(Resources.read({}), lambda _: 2)) == []
+    assert list(settings(Resources.read({}), lambda _: 1, update=True)) == []
+
+
+def test_settings_refuse_when_nothing_can_confine_devices() -> None:
+    with pytest.raises(Unsupported, match="this host has no devices controller"):
+        list(settings(Resources.read({}), lambda _: 0))
+
+
+def test_rules_come_after_a_prohibition_and_before_the_defaults() -> None:
+    asked = Resources.read({"devices": [{"allow": True, "type": "c", "major": 4, "access": "r"}]}).devices
+    assert devices.rules(asked) == [
+        (False, "a", -1, -1, "rwm"), (True, "c", 4, -1, "r"), *devices.DEFAULT,
+    ]

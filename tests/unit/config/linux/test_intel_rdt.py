@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from pyoci.config.linux import intel_rdt
+from pyoci.config.linux.intel_rdt import IntelRdt
+from pyoci.errors import ConfigError, StepError, Unsupported
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A resctrl as the kernel shows it, in files."""
+    for place in (tmp_path, tmp_path / "shared"):
+        (place / "mon_groups").mkdir(parents=True)
+        (place / "schemata").write_text("    MB:0=100;1= 70\n    L3:0=0ff;1=00f\n")
+        (place / "tasks").write_text("")
+    (tmp_path / "info").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        pytest.param({"closID": "."}, "closID", id="the directory itself"),
+        pytest.param({"closID": ".."}, "closID", id="the one above"),
+        pytest.param({"closID": "a/b"}, "closID", id="below another"),
+        pytest.param({"closID": "/a"}, "closID", id="absolute"),
+        pytest.param({"memBwSchema": "L3:0=f"}, "memBwSchema", id="not of memory bandwidth"),
+        pytest.param({"memBwSchema": "MB:0=1\nL3:0=f"}, "memBwSchema", id="two lines"),
+        pytest.param({"schemata": ["L3:0=f", "MB:0=1\n"]}, "schemata[1]", id="a newline"),
+    ],
+)
+def test_read_refuses(value, field):
+    with pytest.raises(ConfigError) as caught:
+        IntelRdt.read(value)
+    assert field == caught.value.field
+
+
+def test_find_reads_mountinfo(tmp_path):
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(
+        "24 27 0:6 / /dev rw - devtmpfs devtmpfs rw\n55 23 0:40 / /sys/fs/resctrl rw shared:7 - resctrl resctrl rw\n"
+    )
+    assert intel_rdt.find(str(mountinfo)) == "/sys/fs/resctrl"
+    mountinfo.write_text("24 27 0:6 / /resctrl rw - tmpfs resctrl rw\n")
+    with pytest.raises(Unsupported, match="Intel RDT is not available"):
+        intel_rdt.find(str(mountinfo))
+
+
+def test_create_makes_a_class_of_the_containers_own(tree):
+    state = intel_rdt.create("web", IntelRdt(), str(tree))
+    assert state == {"path": f"{tree}/web", "mon_path": "", "remove": True}
+    assert list((tree / "web").iterdir()) == []  # no schema: nothing is ever written
+    intel_rdt.delete(state)
+    assert not (tree / "web").exists()
+    intel_rdt.delete(state)
+
+
+def test_create_writes_the_schemata_in_order(tree):
+    section = IntelRdt.read({"schemata": ["L2:0=1", "SMBA:0=8"], "memBwSchema": "MB:0=20", "l3CacheSchema": "L3:0=f"})
+    intel_rdt.create("web", section, str(tree))
+    assert (tree / "web/schemata").read_text() == "L3:0=f\nMB:0=20\nL2:0=1\nSMBA:0=8\n"
+
+
+def test_create_keeps_a_named_class(tree):
+    state = intel_rdt.create("web", IntelRdt.read({"closID": "new", "memBwSchema": "MB:0=20"}), str(tree))
+    assert (tree / "new/schemata").read_text() == "MB:0=20\n"
+    assert not state["remove"]
+    intel_rdt.delete(state)
+    assert (tree / "new").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        pytest.param({"closID": "shared"}, "shared", id="as it is"),
+        pytest.param({"closID": "/"}, "", id="the default class"),
+        pytest.param({"closID": "shared", "l3CacheSchema": "L3:0=FF"}, "shared", id="same, written otherwise"),
+        pytest.param({"closID": "shared", "schemata": ["MB:1=70", "L3:1=f"]}, "shared", id="same, in part"),
+    ],
+)
+def test_create_takes_an_existing_class(section, path, tree):
+    before = (tree / path / "schemata").read_text()
+    state = intel_rdt.create("web", IntelRdt.read(section), str(tree))
+    assert state["path"].removesuffix("/") == str(tree / path)
+    assert before == (tree / path / "schemata").read_text()
+    intel_rdt.delete(state)
+    assert (tree / path).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        pytest.param({"closID": "shared", "l3CacheSchema": "L3:0=7f"}, "has L3:0=ff, wanted is 7f", id="other value"),
+        pytest.param({"closID": "/", "schemata": ["L2:0=1"]}, "has L2:0=nothing, wanted is 1", id="other resource"),
+        pytest.param({"closID": "none"}, "does not exist", id="missing, and no schema"),
+    ],
+)
+def test_create_refuses_a_class_that_is_not_as_wanted(section, text, tree):
+    with pytest.raises(StepError, match=text):
+        intel_rdt.create("web", IntelRdt.read(section), str(tree))
+    assert not (tree / "web").exists()
+
+
+def test_create_removes_what_it_made_when_monitoring_fails(tree):
+    with pytest.raises(StepError, match="make the monitoring group") as caught:
+        intel_rdt.create("web", IntelRdt.read({"enableMonitoring": True}), str(tree))
+    assert caught.value.details["file"] == f"{tree}/web/mon_groups/web"
+    assert not (tree / "web").exists()
+
+
+def test_add_writes_the_pid_to_class_and_monitoring_group(tree):
+    state = intel_rdt.create("web", IntelRdt.read({"closID": "shared", "enableMonitoring": True}), str(tree))
+    assert state["mon_path"] == f"{tree}/shared/mon_groups/web"
+    intel_rdt.add(state, 42)
+    assert (tree / "shared/tasks").read_text() == "42\n"
+    tasks = tree / "shared/mon_groups/web/tasks"
+    assert tasks.read_text() == "42\n"
+    tasks.unlink()
+    intel_rdt.delete(state)
+    assert list((tree / "shared/mon_groups").iterdir()) == []
+
+
+def test_failed_schemata_are_explained_by_the_kernel(tree):
+    (tree / "info/last_cmd_status").write_text("MB value 5 exceeds limits [10,100]\n")
+    with pytest.raises(StepError, match="exceeds limits"):
+        intel_rdt._write_schemata(str(tree / "no such class"), ["MB:0=5"], str(tree))
