@@ -37,7 +37,7 @@ uint16 = int
 uint32 = int
 uint64 = int
 
-_RANGES = {
+RANGES = {
     "int": (-(2**63), 2**63 - 1),
     "int32": (-(2**31), 2**31 - 1),
     "int64": (-(2**63), 2**63 - 1),
@@ -66,7 +66,7 @@ class Record:
     def read(cls, value: object) -> Self:
         """The record that the JSON object *value* describes. Raises ConfigError with the path below it."""
         if not isinstance(value, dict):
-            raise ConfigError(_expected("an object", value))
+            raise ConfigError(expected("an object", value))
         properties = {}
         for name, (key, reader, required) in _fields(cls).items():
             item = value.get(key)
@@ -148,7 +148,7 @@ def _fields(cls: type[Record]) -> dict[str, tuple[str, Reader, bool]]:
 def _reader(cls: type[Record], annotation: str) -> Reader:
     """What reads a value of the type *annotation* says."""
     annotation = annotation.removesuffix(" | None")
-    if annotation in _RANGES:
+    if annotation in RANGES:
         return _integer(annotation)
     if annotation == "str":
         return _string
@@ -161,16 +161,17 @@ def _reader(cls: type[Record], annotation: str) -> Reader:
     return lambda value: section(cls, annotation).read(value)
 
 
-def _expected(what: str, value: object) -> str:
+def expected(what: str, value: object) -> str:
+    """That *what* was expected where *value* is."""
     return f"expected {what}, got {_KINDS.get(type(value), type(value).__name__)}"
 
 
 def _integer(kind: str) -> Reader:
-    low, high = _RANGES[kind]
+    low, high = RANGES[kind]
 
     def read(value: object) -> object:
         if type(value) is not int:
-            raise ConfigError(_expected("an integer", value))
+            raise ConfigError(expected("an integer", value))
         if not low <= value <= high:
             raise ConfigError(f"{value} is out of range: {kind} goes from {low} to {high}")
         return value
@@ -180,7 +181,7 @@ def _integer(kind: str) -> Reader:
 
 def _string(value: object) -> object:
     if type(value) is not str:
-        raise ConfigError(_expected("a string", value))
+        raise ConfigError(expected("a string", value))
     if "\0" in value:
         raise ConfigError("has a NUL character")
     return value
@@ -188,14 +189,14 @@ def _string(value: object) -> object:
 
 def _boolean(value: object) -> object:
     if type(value) is not bool:
-        raise ConfigError(_expected("a boolean", value))
+        raise ConfigError(expected("a boolean", value))
     return value
 
 
 def _array(reader: Reader) -> Reader:
     def read(value: object) -> object:
         if type(value) is not list:
-            raise ConfigError(_expected("an array", value))
+            raise ConfigError(expected("an array", value))
         items = []
         for item in value:
             try:
@@ -210,7 +211,7 @@ def _array(reader: Reader) -> Reader:
 def _map(reader: Reader) -> Reader:
     def read(value: object) -> object:
         if type(value) is not dict:
-            raise ConfigError(_expected("an object", value))
+            raise ConfigError(expected("an object", value))
         items = {}
         for key, item in value.items():
             try:

@@ -92,7 +92,7 @@ def main(pyoci: str) -> int:
             say("a shell in the container; leave it with exit or Ctrl-D")
         status = subprocess.run(command, check=False).returncode
     say(f"the container's program ended with {status}; the container and {directory} are removed")
-    return status
+    return 0 if interactive else status  # a shell ends with what was typed last
 
 
 if __name__ == "__main__":

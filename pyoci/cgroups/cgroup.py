@@ -185,10 +185,13 @@ class Cgroup:
             directory.add(pid)
 
     def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
-        """Descriptors of the v1 ``tasks`` files, with which a process moves itself by ``legacy.walk_in``.
+        """Descriptors of the v1 ``tasks`` files, with which a process moves itself by ``cgroups.walk_in``.
 
-        *sub* names cgroups below, as for ``enter``. The caller owns the descriptors.
+        *sub* names cgroups below, by controller; "" is for every other. The caller owns the descriptors.
         """
+        for name in sub or {}:
+            if name and not any(name in directory.names for directory in self.legacy):
+                raise ContainerError(f"unknown controller {name} in SubCgroupPaths")
         opened: list[int] = []
         try:
             for directory in self.legacy:
@@ -203,22 +206,9 @@ class Cgroup:
         """A descriptor of the v2 directory for CLONE_INTO_CGROUP, owned by the caller; -1 when there is none."""
         return self.unified.directory_fd(self._below(self.unified, sub or {})) if self.unified else -1
 
-    def enter(self, pid: int, sub: Mapping[str, str] | None = None, init_pid: int = 0) -> None:
-        """Move a process into an existing container's cgroup, or into one below: *sub* maps controllers to paths.
-
-        The name "" is for all. Where the kernel does not allow it because the container has divided its v2 cgroup
-        further, the process follows *init_pid* to where that is.
-        """
-        for name in sub or {}:
-            if name and not any(name in directory.names for directory in self.legacy):
-                raise ContainerError(f"unknown controller {name} in SubCgroupPaths")
-        for directory in self.directories:
-            try:
-                directory.add(pid, self._below(directory, sub or {}))
-            except OSError as error:
-                if directory is not self.unified or error.errno != errno.EBUSY or not init_pid or sub:
-                    raise
-                self.unified.follow(pid, init_pid)
+    def directory_fd_of(self, init_pid: int) -> int:
+        """As ``directory_fd``, for where *init_pid* is now: a container may have divided its v2 cgroup further."""
+        return self.unified.directory_fd_of(init_pid) if self.unified else -1
 
     def _below(self, directory: LegacyDirectory | UnifiedDirectory, sub: Mapping[str, str]) -> str:
         """The path below *directory* that *sub* asks for, empty or with a slash in front."""

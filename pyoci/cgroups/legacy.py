@@ -14,10 +14,6 @@ import time
 from pyoci.cgroups.directory import Directory, write
 from pyoci.cgroups.hierarchy import read
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 _UNLIMITED = 2**60  # no limit reads as the largest multiple of the page size below 2**63
 _FREEZE_ROUNDS = 20
 _FREEZE_READS = 25
@@ -103,10 +99,3 @@ class LegacyDirectory(Directory):
     def memory_usage(self) -> int:
         """The bytes in use."""
         return self.number("memory.usage_in_bytes") or 0
-
-
-def walk_in(tasks: Iterable[int]) -> None:
-    """Move the calling thread into the cgroups whose ``tasks`` files are given, and close them. It must be alone."""
-    for fd in tasks:
-        os.write(fd, b"0")
-        os.close(fd)

@@ -118,15 +118,15 @@ class UnifiedDirectory(Directory):
         """A descriptor of the directory, for CLONE_INTO_CGROUP."""
         return os.open(f"{self.path}{below}", flags | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def follow(self, pid: int, init_pid: int) -> None:
-        """Move a process to the cgroup in which *init_pid* is now."""
-        lines = read(f"/proc/{init_pid}/cgroup").splitlines()
+    def directory_fd_of(self, pid: int) -> int:
+        """A descriptor of the directory in which *pid* is now."""
+        lines = read(f"/proc/{pid}/cgroup").splitlines()
         own = next(line[3:] for line in lines if line.startswith("0::"))
-        write(f"{self.mount}{own.rstrip('/')}/cgroup.procs", str(pid))
+        return os.open(f"{self.mount}{own}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def is_frozen(self) -> bool:
-        """Whether it is, because of itself or of a directory above."""
-        return self.keyed("cgroup.events", "frozen") == "1"
+        """Whether it is, or is about to be, because of itself or of a directory above."""
+        return self.number("cgroup.freeze") == 1 or self.keyed("cgroup.events", "frozen") == "1"
 
     def freeze(self) -> None:
         """Stop every process. Raises OSError(EBUSY) when some cannot be, and leaves the others running."""

@@ -262,12 +262,12 @@ def _copy_up(target: int, tree: int) -> None:
 
 def _explain(entry: Mount, place: int, error: OSError, init: Init) -> StepError:
     """What could not be mounted where, in runc's words, and why."""
-    calls = getattr(error, "__notes__", [""])
-    reason = (error.strerror or str(error)).lower()
-    file = f": {error.filename}" if error.filename and error.filename != entry.source else ""
+    call = next(iter(getattr(error, "__notes__", ())), "")
+    file = error.filename if error.filename != entry.source else ""
+    reason = ": ".join(part for part in (call, file, (error.strerror or str(error)).lower()) if part)
     return StepError(
-        f'error mounting "{entry.source or entry.type}" to rootfs at "{entry.destination}": {calls[0]}{file}: {reason}',
-        field=f"mounts[{place}]", errno=error.errno, call=calls[0], file=entry.destination,
+        f'error mounting "{entry.source or entry.type}" to rootfs at "{entry.destination}": {reason}',
+        field=f"mounts[{place}]", errno=error.errno, call=call or None, file=entry.destination,
         hint=_hint(entry, error, init),
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from pyoci import json_text
-from pyoci.record import _RANGES, _expected
+from pyoci.record import RANGES, expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _message(keyword: str, rule: Any, value: Any, schema: dict[str, Any]) -> str
     quoted = json_text.dumps(value)
     match keyword:
         case "type":
-            return "has a NUL character" if type(value) is str and rule == "string" else _expected(_KINDS[rule], value)
+            return "has a NUL character" if type(value) is str and rule == "string" else expected(_KINDS[rule], value)
         case "enum":
             return f"{quoted} is not {'one of ' + ', '.join(filter(None, rule)) if rule else 'known: no value is'}"
         case "minimum" | "maximum":
@@ -148,7 +148,7 @@ def _message(keyword: str, rule: Any, value: Any, schema: dict[str, Any]) -> str
 
 def _out_of_range(value: int, schema: dict[str, Any]) -> str:
     width = schema.get("width", "int64")
-    low, high = _RANGES[width]
+    low, high = RANGES[width]
     least, most = schema.get("minimum", low), schema.get("maximum", high)
     if not low <= value <= high or (least, most) == (low, high):
         return f"{value} is out of range: {width} goes from {low} to {high}"

@@ -36,7 +36,7 @@ from pyoci import cgroups, config
 from pyoci.container import exec_fifo, notify_socket, store
 from pyoci.container.container import now
 from pyoci.container.init import Init
-from pyoci.errors import HookError, PyociError
+from pyoci.errors import HookError, PyociError, Unsupported
 from pyoci.runtime import answers, handover, steps
 from pyoci.runtime.birth import Birth
 from pyoci.runtime.options import Options
@@ -78,7 +78,6 @@ ROOTFS = (  # in init: on the host's files, in the container's namespaces
     "root.pivot",
 )
 SELF = (  # inside its root: from here on importing raises
-    "linux.rootfs_propagation.apply",
     "process.terminal.attach",
     "root.open_proc",
     "hostname.set_name",
@@ -87,6 +86,7 @@ SELF = (  # inside its root: from here on importing raises
     "linux.readonly_paths.remount",
     "linux.masked_paths.hide",
     "root.make_readonly",
+    "linux.rootfs_propagation.apply",  # last: an unbindable root cannot be cloned any more
 )
 PROCESS = (  # shared with exec
     "process.apparmor_profile.on_exec",
@@ -202,6 +202,9 @@ def _init(container: Container, parsed: Config, options: Options) -> Init:
     init.rootfs, init.state_dir = str(container.record["rootfs"]), container.path
     kinds = steps.section("linux.namespaces").TYPES
     init.private = frozenset(kinds[entry.type] for entry in parsed.linux.namespaces)
+    if "mnt" not in init.private:
+        raise Unsupported("a container without a mount namespace: what it mounts would be mounted on the host",
+                          field="linux.namespaces", hint="add an entry of type mount")
     init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
     init.rootless = os.geteuid() != 0
     init.no_pivot, init.no_new_keyring = options.no_pivot, options.no_new_keyring

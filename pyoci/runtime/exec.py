@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyoci.config import checks
 from pyoci.config.process import Process
 from pyoci.container import store
 from pyoci.container.init import Init
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pyoci.cgroups.cgroup import Cgroup
     from pyoci.config import Config
+    from pyoci.config.linux import Linux
     from pyoci.container.container import Container
     from pyoci.runtime.steps import Step
 
@@ -61,30 +63,34 @@ def execute(root: str, container_id: str, document: dict[str, object], **given: 
     status = container.status
     if status in _REFUSALS and not (status == "paused" and options.ignore_paused):
         raise WrongStatus(_REFUSALS[status])
-    wanted = _read(document)
+    parsed = container.config()
+    wanted = _read(document, parsed.linux)
     options.check_terminal(wanted.terminal)
     options.check_fds()
     process.close_range(3, flags=process.CLOSE_RANGE_CLOEXEC)
     if options.detach:
-        _bear(container, wanted, options, handover.console_taker(options))
+        _bear(container, parsed, wanted, options, handover.console_taker(options))
         return 0
     front = Foreground(adopt=False)
     try:
-        return front.wait_for(_bear(container, wanted, options, front.take_terminal))
+        return front.wait_for(_bear(container, parsed, wanted, options, front.take_terminal))
     finally:
         front.leave()
 
 
-def _read(document: dict[str, object]) -> Process:
+def _read(document: dict[str, object], linux: Linux) -> Process:
     try:
-        return Process.read(document)
+        wanted = Process.read(document)
+        checks.of_process(wanted, linux)
     except ConfigError as error:
         raise error.within("process")  # noqa: B904 (the same error, grown)
+    return wanted
 
 
-def _bear(container: Container, wanted: Process, options: Options, on_terminal: Callable[[int], None]) -> int:
-    """Fork into the container; the process id once the program is about to be executed."""
-    parsed = container.config()
+def _bear(
+    container: Container, parsed: Config, wanted: Process, options: Options, on_terminal: Callable[[int], None]
+) -> int:
+    """Fork into the container; the process id, once the program is executed."""
     cgroup = container.cgroup()
     pidfd = os.pidfd_open(container.pid)
     try:

@@ -78,9 +78,10 @@ def test_fails_for_a_state_that_is_not_json(container: Container) -> None:
     text = state.read_text()
     state.write_text(text[:20])
 
-    container.runtime("state", container.id).failed("state.json")
-
+    result = container.runtime("state", container.id)
     state.write_text(text)
+
+    result.failed(container.id, "damaged")
 
 
 @pytest.mark.parametrize("args", [(), ("a", "b")], ids=["none", "two"])

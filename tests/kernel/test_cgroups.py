@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyoci import cgroups
-from pyoci.cgroups import hierarchy, legacy
+from pyoci.cgroups import hierarchy
 from pyoci.config.linux.resources import Resources, settings
 from pyoci.errors import ContainerError
 from pyoci.syscalls import process
@@ -99,7 +99,7 @@ def test_create_makes_it_in_every_hierarchy_and_add_moves_a_process_there(cgroup
 
 def test_process_walks_in_by_itself_when_it_is_given_the_tasks(cgroup, sleeper) -> None:
     tasks = cgroup.tasks()
-    pid = sleeper(lambda: legacy.walk_in(tasks))
+    pid = sleeper(lambda: cgroups.walk_in(tasks))
     for fd in tasks:
         os.close(fd)
     for place in hierarchy.mounted():
@@ -114,7 +114,7 @@ def test_process_walks_in_from_a_user_namespace(cgroup, sleeper) -> None:
 
     def enter():
         namespaces.unshare(namespaces.CLONE_NEWUSER)
-        legacy.walk_in(tasks)
+        cgroups.walk_in(tasks)
 
     pid = sleeper(enter)
     for fd in tasks:
@@ -214,16 +214,30 @@ def test_delete_removes_cgroups_a_container_made_in_its_own(cgroup) -> None:
     cgroup.delete()
 
 
-def test_enter_puts_a_process_below_when_asked(cgroup, sleeper) -> None:
-    for directory in cgroup.directories:
+@pytest.mark.needs("cgroup1")
+def test_process_walks_into_a_cgroup_below_when_asked(cgroup, sleeper) -> None:
+    for directory in cgroup.legacy:
         Path(directory.path, "sub").mkdir()
-        for name in ("cpuset.cpus", "cpuset.mems") if directory.version == 1 and "cpuset" in directory.names else ():
+        for name in ("cpuset.cpus", "cpuset.mems") if "cpuset" in directory.names else ():
             Path(directory.path, "sub", name).write_text(Path(directory.path, name).read_text())
-    pid = sleeper()
-    cgroup.enter(pid, {"": "/sub"})
-    assert {line.rpartition("/")[2] for line in own_cgroups(pid)} == {"sub"}
+    tasks = cgroup.tasks({"": "/sub"})
+    pid = sleeper(lambda: cgroups.walk_in(tasks))
+    for fd in tasks:
+        os.close(fd)
+    assert {line.rpartition("/")[2] for line in own_cgroups(pid) if not line.startswith(":")} == {"sub"}
     assert cgroup.pids() == [pid]
     assert cgroup.pids(recursive=False) == []
+
+
+def test_directory_is_that_of_init_when_it_moved_on(cgroup, sleeper) -> None:
+    if not cgroup.unified:
+        pytest.skip("there is no v2 hierarchy")
+    Path(cgroup.unified.path, "sub").mkdir()
+    pid = sleeper()
+    Path(cgroup.unified.path, "sub/cgroup.procs").write_text(str(pid))
+    directory = cgroup.directory_fd_of(pid)
+    assert Path(f"/proc/self/fd/{directory}").resolve().name == "sub"
+    os.close(directory)
 
 
 @pytest.mark.needs("cgroup1")
@@ -324,3 +338,75 @@ def test_huge_pages_are_limited_in_the_v2_tree_when_the_controller_is_there(cgro
         if "hugetlb" not in before:
             Path(cgroup.unified.path, "..", "cgroup.subtree_control").write_text("-hugetlb")
             control.write_text("-hugetlb")
+
+
+@pytest.mark.needs("cgroup2", "cgroup2-memory", "cgroup2-cpu", "cgroup2-pids")
+class TestUnifiedLimits:
+    """What the files say afterwards."""
+
+    def test_memory_is_raised_and_lowered_whatever_was_there_before(self, cgroup) -> None:
+        for limit, swap, expected in (
+            (64, 128, ("67108864", "67108864")), (32, 32, ("33554432", "0")), (-1, 0, ("max", "max")),
+        ):
+            sizes = [value * MEBIBYTE if value > 0 else value for value in (limit, swap)]
+            apply(cgroup, memory={"limit": sizes[0], "swap": sizes[1], "reservation": MEBIBYTE})
+            assert content(cgroup, "memory.max") == expected[0]
+            assert content(cgroup, "memory.low") == str(MEBIBYTE)
+            if Path(cgroup.unified.path, "memory.swap.max").exists():
+                assert content(cgroup, "memory.swap.max") == expected[1]
+            assert cgroup.memory_limit() == (sizes[0] if limit > 0 else None)
+
+    def test_cpu_is_set_in_an_order_the_kernel_takes(self, cgroup) -> None:
+        for quota, period, burst in ((50000, 100000, 50000), (10000, 20000, 10000), (90000, 100000, 0)):
+            apply(cgroup, cpu={"shares": 1024, "quota": quota, "period": period, "burst": burst})
+            assert content(cgroup, "cpu.max") == f"{quota} {period}"
+            assert content(cgroup, "cpu.max.burst") == str(burst)
+            assert content(cgroup, "cpu.weight") == "100"
+
+    @pytest.mark.parametrize(("limit", "expected"), [(0, "0"), (7, "7"), (-1, "max")])
+    def test_pids_is_limited(self, cgroup, limit, expected) -> None:
+        apply(cgroup, pids={"limit": limit})
+        assert content(cgroup, "pids.max") == expected
+
+    def test_unified_is_written_last_and_an_unknown_file_refused(self, cgroup) -> None:
+        apply(cgroup, pids={"limit": 7}, unified={"pids.max": "8", "cgroup.max.depth": "3"})
+        assert content(cgroup, "pids.max") == "8"
+        assert content(cgroup, "cgroup.max.depth") == "3"
+        with pytest.raises(FileNotFoundError, match=r"memory\.other"):
+            apply(cgroup, unified={"memory.other": "1"})
+
+    def test_devices_are_confined(self, cgroup, sleeper) -> None:
+        from pyoci.config.linux.resources import devices
+
+        assert cgroup.version("devices") == 2
+        cgroup.device_rules(devices.rules([]))
+        tasks = cgroup.directory_fd()
+        pid = process.clone(0, cgroup_fd=tasks)
+        if pid == 0:
+            try:
+                os.close(os.open("/dev/null", os.O_RDWR))
+                os.open("/dev/kmsg", os.O_RDONLY)
+            except PermissionError as error:
+                os._exit(0 if error.filename == "/dev/kmsg" else 1)
+            os._exit(2)
+        os.close(tasks)
+        assert os.waitpid(pid, 0)[1] == 0
+
+    def test_oom_kills_are_counted(self, cgroup) -> None:
+        apply(cgroup, memory={"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE})
+        directory = cgroup.directory_fd()
+        pid = process.clone(0, cgroup_fd=directory)
+        if pid == 0:
+            eaten = bytearray(256 * MEBIBYTE)
+            eaten[::4096] = bytes(len(eaten[::4096]))
+            os._exit(0)
+        os.close(directory)
+        assert os.waitpid(pid, 0)[1] == 9
+        assert cgroup.oom_kills() >= 1
+
+    def test_own_gives_away_what_is_delegated(self, cgroup) -> None:
+        cgroup.own(1000)
+        place = Path(cgroup.unified.path)
+        owners = {path.name: path.stat().st_uid for path in (place, *place.iterdir())}
+        assert {owners[name] for name in ("box", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")} == {1000}
+        assert owners["memory.max"] == owners["cgroup.freeze"] == 0

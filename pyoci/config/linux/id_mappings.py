@@ -27,7 +27,7 @@ class IdMapping(Record):
         """At least one id, and none beyond 32 bits."""
         if self.size == 0:
             raise ConfigError("maps no id", "size")
-        if max(self.container_id, self.host_id) + self.size > 2**32:
+        if max(self.container_id, self.host_id) + self.size >= 2**32:
             raise ConfigError(f"{self.size} ids reach beyond 32 bits", "size")
 
 

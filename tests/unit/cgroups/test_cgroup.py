@@ -199,26 +199,37 @@ class TestRootless:
 
 
 @pytest.mark.parametrize("sub", ["../other", "..", "x/../../../a", "/../../etc", "../ab"])
-def test_enter_refuses_when_a_sub_cgroup_lies_outside(make_legacy_tree, sub) -> None:
-    found = cgroups.find("/a", "x", hierarchies=[make_legacy_tree("pids").hierarchy()])
-    for call in (lambda: found.enter(1, {"": sub}), lambda: found.tasks({"pids": sub})):
+def test_sub_cgroup_is_refused_when_it_lies_outside(unified_tree, make_legacy_tree, sub) -> None:
+    found = cgroups.find("/a", "x", hierarchies=[make_legacy_tree("pids").hierarchy(), unified_tree.hierarchy()])
+    for call in (lambda: found.tasks({"pids": sub}), lambda: found.directory_fd({"": sub})):
         with pytest.raises(ContainerError, match="bad sub cgroup path: "):
             call()
 
 
-def test_enter_writes_where_sub_says_when_controllers_differ(make_legacy_tree) -> None:
+def test_tasks_are_where_sub_says_when_controllers_differ(make_legacy_tree) -> None:
     pids, cpu = make_legacy_tree("pids"), make_legacy_tree("cpu")
     for tree in (pids, cpu):
-        tree.cgroup("a/b")
+        tree.cgroup("a", tasks="")
+        tree.cgroup("a/b", tasks="")
     found = cgroups.find("/a", "x", hierarchies=[pids.hierarchy(), cpu.hierarchy()])
-    found.enter(12, {"pids": "/b"})
-    assert (pids.mount / "a/b/cgroup.procs").read_text() == "12\n"
-    assert (cpu.mount / "a/cgroup.procs").read_text() == "12\n"
+    cgroups.walk_in(found.tasks({"pids": "/b"}))
+    written = [(tree.mount / path / "tasks").read_text() for tree in (pids, cpu) for path in ("a", "a/b")]
+    assert written == ["", "0", "0", ""]
 
 
-def test_enter_refuses_when_the_controller_is_unknown(unified) -> None:
+def test_tasks_are_closed_again_when_one_is_missing(make_legacy_tree) -> None:
+    pids, cpu = make_legacy_tree("pids"), make_legacy_tree("cpu")
+    pids.cgroup("a", tasks="")
+    found = cgroups.find("/a", "x", hierarchies=[pids.hierarchy(), cpu.hierarchy()])
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(FileNotFoundError):
+        found.tasks()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_sub_cgroup_is_refused_when_the_controller_is_unknown(unified) -> None:
     with pytest.raises(ContainerError, match="unknown controller memory in SubCgroupPaths"):
-        unified.enter(12, {"memory": "b"})
+        unified.tasks({"memory": "b"})
 
 
 @pytest.mark.parametrize(

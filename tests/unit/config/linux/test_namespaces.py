@@ -48,7 +48,9 @@ def test_open_given_opens_the_given_ones():
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        pytest.param("/proc/self/ns/uts", "/proc/self/ns/uts is a uts namespace, wanted is one of type network", id="-"),
+        pytest.param(
+            "/proc/self/ns/uts", "/proc/self/ns/uts is a uts namespace, wanted is one of type network", id="wrong type"
+        ),
         pytest.param("/dev/null", "/dev/null is no namespace, wanted is one of type network", id="a device"),
         pytest.param("/", "/ is no namespace, wanted is one of type network", id="a directory"),
         pytest.param("/nowhere", "cannot open network namespace /nowhere: no such file or directory", id="missing"),
