@@ -10,11 +10,13 @@ PREFIX ?= /opt/pyoci
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
 SOURCES := setup.cfg pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
-SUITES := $(wildcard tests/unit tests/kernel tests/commands tests/sections tests/property tests/security)
+SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
 
 # The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) $(IN_VENV) pytest -n auto
+# Tests that fork without exec need a process without threads, which a worker of xdist is not.
+FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration bench \
@@ -31,6 +33,7 @@ run: $(VENV)/.installed ## run a container: a shell in it, or a look around if t
 	@$(VENV)/bin/python tools/demo.py $(VENV)/bin/pyoci
 
 test: lint types layers conformance $(VENV)/.installed ## everything: style, types, layers, and every suite of tests
+	$(FORKING) tests/kernel $(ARGS)
 	$(PYTEST) $(SUITES) $(ARGS)
 
 check: lint types layers unit ## what takes seconds and no root
@@ -52,7 +55,7 @@ unit: $(VENV)/.tested ## pure functions, without root, in seconds
 	$(PYTEST) tests/unit $(ARGS)
 
 kernel: $(VENV)/.tested ## system calls and steps in namespaces of their own
-	$(PYTEST) tests/kernel $(ARGS)
+	$(FORKING) tests/kernel $(ARGS)
 
 commands: $(VENV)/.installed ## one file per command, against the installed runtime
 	$(PYTEST) tests/commands $(ARGS)

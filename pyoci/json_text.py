@@ -59,8 +59,13 @@ def _describe(what: str, text: str, at: int) -> str:
 
 
 def dumps(value: object, indent: int = 0) -> str:
-    """*value* as JSON on one line, or over several lines *indent* spaces deep as Go prints it."""
-    return "".join(_pieces(value, "\n" if indent else "", " " * indent))
+    """*value* as JSON on one line, or over several lines *indent* spaces deep as Go prints it.
+
+    A surrogate without its other half, be it from config.json or for a byte of a path that is no UTF-8, becomes an
+    escape: no encoding has it.
+    """
+    text = "".join(_pieces(value, "\n" if indent else "", " " * indent))
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:

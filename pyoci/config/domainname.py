@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from ctypes import c_char_p, c_size_t
 
 from pyoci.syscalls import libc
+from pyoci.syscalls.ffi import c_char_p, c_ulong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.container.init import Init
 
-_setdomainname = libc.bind("setdomainname", c_char_p, c_size_t)
+_setdomainname = libc.bind("setdomainname", c_char_p, c_ulong)
 
 
 def set_name(init: Init) -> None:

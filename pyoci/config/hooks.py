@@ -10,6 +10,7 @@ import time
 from pyoci import json_text
 from pyoci.errors import ConfigError, HookError, Ignoring
 from pyoci.record import Record, int64
+from pyoci.syscalls import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _OUTPUT_KEPT = 4096
 _SIGKILL = 9
 _DEFAULTED = range(1, 32)
+_OUTSIDE = frozenset(("poststart", "poststop"))
 
 
 class Hook(Record):
@@ -69,6 +71,8 @@ def start_container(init: Init) -> None:
 def run(kind: str, hooks: tuple[Hook, ...], state: dict[str, object]) -> None:
     """Run *hooks* in order, each with *state* on its standard input. Raises HookError at the first that fails."""
     document = json_text.dumps(state).encode()
+    if kind in _OUTSIDE:  # those of create have nothing to inherit, or what the program shall have too
+        process.close_range(3, flags=process.CLOSE_RANGE_CLOEXEC)
     for place, hook in enumerate(hooks):
         started = time.monotonic()
         try:

@@ -62,7 +62,7 @@ def prepare(init: Init) -> None:
     trees: dict[int, int] = {}
     for place, entry in enumerate(init.config.mounts):
         options = entry.parsed()
-        idmapped = bool(entry.uid_mappings) or not options.own.isdisjoint(("idmap", "ridmap"))
+        idmapped = _is_idmapped(entry, options)
         if options.is_bind and not init.rootless and (idmapped or init.new_user_namespace):
             trees[place] = _open_source(entry, options, init)
         if idmapped:
@@ -71,6 +71,10 @@ def prepare(init: Init) -> None:
                 raise ConfigError(reason, f"mounts[{place}].options")
             _map_ids(trees[place], entry, options, init, place)
     init.prepared["mounts"] = trees
+
+
+def _is_idmapped(entry: Mount, options: mount_options.Options) -> bool:
+    return bool(entry.uid_mappings) or not options.own.isdisjoint(("idmap", "ridmap"))
 
 
 def _map_ids(tree: int, entry: Mount, options: mount_options.Options, init: Init, place: int) -> None:
@@ -125,11 +129,34 @@ def _bind(entry: Mount, place: int, options: mount_options.Options, init: Init) 
     tree = trees.get(place)
     if tree is None:
         tree = _open_source(entry, options, init)
-    make = files.make_directory if stat.S_ISDIR(os.fstat(tree).st_mode) else files.make_file
-    target = make(init.root, entry.destination, 0o755)
+    elif not _is_idmapped(entry, options):
+        tree = _locked(tree, entry, options, init)
+    is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+    target = (files.make_directory if is_directory else files.make_file)(init.root, entry.destination, 0o755)
+    if not is_directory and stat.S_ISDIR(os.fstat(target).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "a file cannot be mounted on a directory: not a directory")
     _check_proc(entry, target)
     mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, propagation=_inherited(init))
     attach(tree, target, options)
+
+
+def _locked(tree: int, entry: Mount, options: mount_options.Options, init: Init) -> int:
+    """The same as *tree*, cloned in the container's user namespace, from where the host's ro, nosuid… are locked.
+
+    In *tree*, which the runtime cloned, the container's root could undo them; it serves only where the
+    container's root may not look, or where an option takes such a flag back.
+    """
+    try:
+        inner = _open_source(entry, options, init)
+    except OSError:
+        return tree
+    try:
+        _give_attributes(inner, options)
+    except PermissionError:
+        os.close(inner)
+        return tree
+    os.close(tree)
+    return inner
 
 
 def _inherited(init: Init) -> int:
@@ -151,6 +178,7 @@ def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) ->
                 raise
             # sysfs belongs to the network namespace; who does not own that may still look at the host's.
             tree = mount.clone(mount.AT_FDCWD, "/sys", recursive=True)
+            options.recursive_set |= options.attr_set  # the host's cgroups are below (CVE-2023-25809)
     if "tmpcopyup" in options.own:
         _copy_up(target, tree)
     attach(tree, target, options)
@@ -160,7 +188,10 @@ def open_target(entry: Mount, init: Init) -> int:
     """A descriptor of the directory to mount on, made if missing."""
     if entry.type in _NEVER_SYMLINKS:
         _refuse_symlink(entry, init)
-    return files.make_directory(init.root, entry.destination, 0o755)
+    target = files.make_directory(init.root, entry.destination, 0o755)
+    if entry.type not in _NEVER_SYMLINKS:
+        _check_proc(entry, target)
+    return target
 
 
 def _refuse_symlink(entry: Mount, init: Init) -> None:
@@ -227,16 +258,20 @@ def _mounted_by_path(entry: Mount, parameters: list[tuple[str, str | None]], tar
 
 def attach(tree: int, target: int, options: mount_options.Options) -> None:
     """Give the detached *tree* its attributes and propagation, mount it on *target* and close both."""
-    if options.attr_set or options.attr_clr:
-        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
-    if options.recursive_set or options.recursive_clr:
-        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, attr_set=options.recursive_set,
-                            attr_clr=options.recursive_clr)
+    _give_attributes(tree, options)
     mount.attach(tree, target)
     for kind, recursive in options.propagation:  # once attached: a detached tree cannot be unbindable or shared
         mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | (mount.AT_RECURSIVE if recursive else 0), propagation=kind)
     os.close(tree)
     os.close(target)
+
+
+def _give_attributes(tree: int, options: mount_options.Options) -> None:
+    if options.attr_set or options.attr_clr:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
+    if options.recursive_set or options.recursive_clr:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, attr_set=options.recursive_set,
+                            attr_clr=options.recursive_clr)
 
 
 def _remount(entry: Mount, options: mount_options.Options, init: Init) -> None:

@@ -52,7 +52,8 @@ def bind(init: Init) -> None:
             hint="every directory above it must be searchable (o+x) for the user the container's root is mapped to"
             if init.new_user_namespace else None,
         ) from error
-    mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, propagation=mount.MS_PRIVATE)
+    if not init.config.linux.rootfs_propagation.endswith("slave"):  # then it stays the one of the host's mount
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, propagation=mount.MS_PRIVATE)
     _make_parent_private(init.rootfs)
     mount.attach(tree, target)
     os.close(target)
@@ -79,9 +80,12 @@ def pivot(init: Init) -> None:
         mount.move_mount(init.root, "", mount.AT_FDCWD, "/", mount.MOVE_MOUNT_F_EMPTY_PATH)
         os.chroot(".")  # noqa: TID251 (--no-pivot: on a ramdisk pivot_root fails)
     else:
+        old_root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         mount.pivot_root(".", ".")  # the old root now lies upon the new one
+        os.fchdir(old_root)  # "." would still be the new one
         mount.mount(None, ".", None, mount.MS_SLAVE | mount.MS_REC)  # so that unmounting does not reach the host
         mount.umount2(".", mount.MNT_DETACH)
+        os.close(old_root)
     os.chdir("/")
     os.close(init.root)
     init.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -28,10 +28,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyoci.errors import PyociError
+
     Message = dict[str, object]
 
-_LARGEST = 1 << 17
+_LARGEST = 1 << 18
+_LONGEST = 1 << 12  # of the texts in a packet; with the six an error has it stays below the kernel's limit
 _FD_SIZE = 4
+
+
+def shortened(text: str) -> str:
+    """*text* cut to what surely fits into a packet with others: config.json may name things as long as it likes."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def described(error: PyociError) -> Message:
+    """*error* as a message that another process can raise again."""
+    message = shortened(error.message)  # first: a ConfigError then notes its field among the details
+    details = {name: shortened(value) if isinstance(value, str) else value for name, value in error.details.items()}
+    return {"kind": type(error).__name__, "message": message, "details": details}
 
 
 class Channel:

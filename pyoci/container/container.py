@@ -65,9 +65,9 @@ class Container:
             return "creating" if store.is_locked(self) else "stopped"
         if not self.is_alive():
             return "stopped"
-        if os.path.exists(self.fifo):
-            return "created"
-        return "paused" if self.is_paused() else "running"
+        if self.is_paused():  # whether its program runs already or not
+            return "paused"
+        return "created" if os.path.exists(self.fifo) else "running"
 
     def is_alive(self) -> bool:
         """Whether init runs; a process that only has its number does not count."""

@@ -13,6 +13,7 @@ import os
 import select
 
 from pyoci import json_text
+from pyoci.container.channel import described
 from pyoci.errors import ContainerError, Ignoring, PyociError
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def wait_for_start(init: Init) -> None:
 
 def report(init: Init, error: PyociError) -> None:
     """Tell ``start`` why the program could not be executed."""
-    os.write(init.result_fd, json_text.dumps({"message": error.message, "details": error.details}).encode()[:_LARGEST])
+    os.write(init.result_fd, json_text.dumps(described(error)).encode())
 
 
 def give_the_word(container: Container) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from pyoci.container.channel import shortened
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,4 +71,4 @@ class Init:
 
     def warn(self, text: str) -> None:
         """Tell the log something that changes nothing."""
-        self.channel.send({"warning": text})
+        self.channel.send({"warning": shortened(text)})

@@ -67,9 +67,9 @@ class Store:
                 raise ContainerNotFound(container_id, self.root) from None
             return container  # claimed, nothing written yet
         except ValueError as error:
-            file_path = f"{path}/state.json"
-            raise ContainerError(f"the state of {container_id} is damaged: {error}", file=file_path) from None
-        assert isinstance(record, dict)
+            raise _damaged(container, str(error)) from None
+        if not isinstance(record, dict):
+            raise _damaged(container, "it is no object")
         container.record.update(record)
         return container
 
@@ -82,14 +82,35 @@ class Store:
         return sorted(name for name in names if not set(name) - _LETTERS and os.path.isdir(f"{self.root}/{name}"))
 
 
+def _damaged(container: Container, reason: str) -> ContainerError:
+    return ContainerError(f"the state of {container.id} is damaged: {reason}", file=f"{container.path}/state.json")
+
+
 def lock(container: Container) -> None:
-    """Hold *container* until this process ends or unlocks it. Raises ContainerError after ten seconds."""
-    container.lock_fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Hold *container* until this process ends or unlocks it.
+
+    Raises ContainerError after ten seconds, and ContainerNotFound when it was deleted meanwhile.
+    """
+    try:
+        container.lock_fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ContainerNotFound(container.id, os.path.dirname(container.path)) from None
     deadline = time.monotonic() + _LOCK_SECONDS
     while not _try_lock(container.lock_fd):
         if time.monotonic() > deadline:
             raise ContainerError(f"another operation on {container.id} has not ended within {_LOCK_SECONDS:.0f} s")
         time.sleep(_POLL_SECONDS)
+    if not _is_there(container):
+        unlock(container)
+        raise ContainerNotFound(container.id, os.path.dirname(container.path))
+
+
+def _is_there(container: Container) -> bool:
+    """Whether the directory that is locked is still the container's."""
+    try:
+        return os.path.samestat(os.stat(container.path), os.fstat(container.lock_fd))
+    except FileNotFoundError:
+        return False
 
 
 def unlock(container: Container) -> None:

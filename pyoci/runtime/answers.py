@@ -70,7 +70,10 @@ def _admit(pid: int, container: Container, cgroup: Cgroup, parsed: Config) -> No
         _move_net_devices(pid, parsed)
     if cgroup.version("devices") == 2:
         cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
-    cgroup.write(steps.section("linux.resources").settings(parsed.linux.resources, cgroup.version))
+    resources = parsed.linux.resources
+    if "memory" in resources and resources.memory.check_before_update:
+        steps.section("linux.resources.memory").refuse_below_usage(resources.memory, cgroup.memory_usage())
+    cgroup.write(steps.section("linux.resources").settings(resources, cgroup.version))
     owner = cgroup_ownership.owner(parsed)
     if owner is not None:
         cgroup.own(owner)

@@ -10,7 +10,7 @@ import errno
 import os
 
 from pyoci.container import exec_fifo
-from pyoci.container.channel import Channel
+from pyoci.container.channel import Channel, described
 from pyoci.errors import ConfigError, ContainerError, HookError, PyociError, StepError, Unsupported
 from pyoci.runtime import steps
 from pyoci.syscalls import clone3, process  # noqa: F401 (clone3: nothing can be imported after the fork)
@@ -49,8 +49,10 @@ class Birth:
         self._channel, init.channel = Channel.pair()
 
     def fork(self, cgroup_fd: int = -1) -> None:
-        """Fork *stage*, on v2 straight into the cgroup. It goes on by itself; see ``converse``."""
+        """Fork *stage*, on v2 straight into the cgroup, and close *cgroup_fd*. It goes on by itself; see ``converse``."""
         self.stage_pid = process.clone(cgroup_fd=cgroup_fd)
+        if cgroup_fd >= 0:
+            os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
         if self.stage_pid == 0:
             self._channel.close()
             for fd in self.kept_from_child:
@@ -88,8 +90,7 @@ class Birth:
         steps.take(self._at_start, self.init)
 
     def _report(self, error: PyociError) -> None:
-        kind = type(error).__name__
-        self.init.channel.send({"error": {"kind": kind, "message": error.message, "details": error.details}})
+        self.init.channel.send({"error": described(error)})
 
     def _report_start(self, error: PyociError) -> None:
         exec_fifo.report(self.init, error)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _REFUSALS = {
     "stopped": "cannot start a container that has stopped",
     "running": "cannot start an already running container",
-    "paused": "cannot start an already running container",
+    "paused": "cannot start a container in the paused state",
     "creating": "cannot start a container that is still being created",
 }
 
@@ -20,14 +20,19 @@ _REFUSALS = {
 def start(root: str, container_id: str) -> None:
     """Start the container. Raises WrongStatus unless it is created, and what execve(2) or a hook refused."""
     container = store.Store(root).load(container_id)
-    status = container.status
-    if status != "created":
-        raise WrongStatus(_REFUSALS[status])
+    _check(container)
     store.lock(container)
     try:
+        _check(container)  # another start may have been first
         release(container)
     finally:
         store.unlock(container)
+
+
+def _check(container: Container) -> None:
+    status = container.status
+    if status != "created":
+        raise WrongStatus(_REFUSALS[status])
 
 
 def release(container: Container) -> None:

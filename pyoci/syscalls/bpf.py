@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import struct
 
+from pyoci.syscalls.ffi import addressof, buffer
 from pyoci.syscalls.libc import error, syscall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctypes import Array, c_char
 
 BPF_PROG_TYPE_CGROUP_DEVICE = 15
 BPF_CGROUP_DEVICE = 6  # the type of attachment
@@ -29,15 +33,15 @@ def prog_load(program_type: int, instructions: bytes, program_license: str = "Ap
 
     When the verifier refuses it, the text of the OSError ends with the verifier's own.
     """
-    code = ctypes.create_string_buffer(instructions, len(instructions) or 1)
-    words = ctypes.create_string_buffer(program_license.encode())
-    start = (program_type, len(instructions) // _INSTRUCTION, ctypes.addressof(code), ctypes.addressof(words))
+    code = buffer(instructions or b"\0")
+    words = buffer(program_license.encode() + b"\0")
+    start = (program_type, len(instructions) // _INSTRUCTION, addressof(code), addressof(words))
     try:
         return _load(struct.pack("=IIQQIIQ", *start, 0, 0, 0))
     except OSError as failure:
-        log = ctypes.create_string_buffer(_LOG_SIZE)
+        log = buffer(_LOG_SIZE)
         try:
-            return _load(struct.pack("=IIQQIIQ", *start, 1, _LOG_SIZE, ctypes.addressof(log)))
+            return _load(struct.pack("=IIQQIIQ", *start, 1, _LOG_SIZE, addressof(log)))
         except OSError:
             verdict = log.value.decode(errors="replace").strip()
             raise error("bpf", failure.errno or 0, reason=verdict) from None
@@ -67,12 +71,12 @@ def prog_detach(prog_fd: int, target_fd: int, attach_type: int) -> None:
 def prog_query(target_fd: int, attach_type: int) -> list[int]:
     """The ids of the programs attached to the cgroup *target_fd* itself."""
     capacity = 64  # BPF_CGROUP_MAX_PROGS
-    ids = (ctypes.c_uint32 * capacity)()
+    ids = buffer(4 * capacity)
     layout = struct.Struct("=4IQII")  # target, type, query flags, attach flags (out), ids, count (in, out)
-    data = layout.pack(target_fd, attach_type, 0, 0, ctypes.addressof(ids), capacity, 0)
-    attributes = ctypes.create_string_buffer(data, len(data))
+    data = layout.pack(target_fd, attach_type, 0, 0, addressof(ids), capacity, 0)
+    attributes = buffer(data)
     _bpf(_PROG_QUERY, attributes)
-    return list(ids[: layout.unpack(attributes.raw)[5]])
+    return list(struct.unpack_from(f"={layout.unpack(attributes.raw)[5]}I", ids.raw))
 
 
 def prog_get_fd_by_id(program_id: int) -> int:
@@ -80,7 +84,7 @@ def prog_get_fd_by_id(program_id: int) -> int:
     return _bpf(_PROG_GET_FD_BY_ID, struct.pack("=3I", program_id, 0, 0))
 
 
-def _bpf(command: int, attributes: bytes | ctypes.Array[ctypes.c_char]) -> int:
+def _bpf(command: int, attributes: bytes | Array[c_char]) -> int:
     """The call; every descriptor it makes is close-on-exec."""
     try:
         return syscall("bpf", command, attributes, len(attributes))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import struct
 
 from pyoci.syscalls import prctl
+from pyoci.syscalls.ffi import c_char_p
 from pyoci.syscalls.libc import bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    Sets = dict[str, frozenset[int]]
 
 # include/uapi/linux/capability.h: the index is the number.
 NAMES = (
@@ -24,12 +25,15 @@ NAMES = (
     "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 )  # fmt: skip
 
+# The lines of /proc/PID/status (proc_pid_status(5)).
+_LINES = {
+    "effective": "CapEff", "permitted": "CapPrm", "inheritable": "CapInh", "bounding": "CapBnd", "ambient": "CapAmb",
+}  # fmt: skip
 _VERSION_3 = 0x2008_0522
 _HEADER = struct.pack("=Ii", _VERSION_3, 0)  # struct cap_user_header: of this thread
 _DATA = struct.Struct("=6I")  # effective, permitted, inheritable: the low 32 of each, then the high 32
 
-_capget = bind("capget", ctypes.c_char_p, ctypes.c_char_p)
-_capset = bind("capset", ctypes.c_char_p, ctypes.c_char_p)
+_capset = bind("capset", c_char_p, c_char_p)
 
 
 def last() -> int:
@@ -38,46 +42,31 @@ def last() -> int:
         return int(file.read())
 
 
-def current() -> dict[str, frozenset[int]]:
-    """Our sets by name: effective, permitted, inheritable, bounding, ambient. /proc is not needed."""
-    data = ctypes.create_string_buffer(_DATA.size)
-    _capget(_HEADER, data)
-    words = _DATA.unpack(data.raw)
-    bounding = _bounding()
-    ambient = [number for number in bounding if prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_IS_SET, number)]
-    return {
-        "effective": _numbers(words[0], words[3]),
-        "permitted": _numbers(words[1], words[4]),
-        "inheritable": _numbers(words[2], words[5]),
-        "bounding": frozenset(number for number, present in bounding.items() if present),
-        "ambient": frozenset(ambient),
-    }
+def current() -> Sets:
+    """Our sets by name: effective, permitted, inheritable, bounding, ambient."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        return sets(file.read())
+
+
+def sets(status: str) -> Sets:
+    """The same for the process *status* tells of: the text of a /proc/PID/status."""
+    lines = dict(line.partition(":")[::2] for line in status.splitlines() if line.startswith("Cap"))
+    return {name: _numbers(int(lines[line], 16)) for name, line in _LINES.items()}
 
 
 def set_all(effective: Iterable[int], permitted: Iterable[int], inheritable: Iterable[int]) -> None:
-    """Replace these three sets by one capset(2). Raises OSError(EPERM) for what we may not raise."""
-    wanted = [frozenset(numbers) for numbers in (effective, permitted, inheritable)]
-    library = prctl.library
-    if library is None or not wanted[0] | wanted[1] | wanted[2] <= frozenset(library.ALL_CAPS):
-        words = [sum(1 << number for number in numbers) for numbers in wanted]
-        _capset(_HEADER, _DATA.pack(*(word & 0xFFFF_FFFF for word in words), *(word >> 32 for word in words)))
-        return
-    flags = (library.CAP_EFFECTIVE, library.CAP_PERMITTED, library.CAP_INHERITABLE)
-    changes = []
-    for flag, numbers in zip(flags, wanted, strict=True):
-        changes += [(sorted(numbers), flag, True), (sorted({*library.ALL_CAPS} - numbers), flag, False)]
-    try:
-        library.set_caps(*changes)
-    except OSError as failure:
-        failure.add_note("capset(2)")
-        raise
+    """Replace these three sets by one capset(2). Raises OSError(EPERM) for what we may not raise.
+
+    Not through python-prctl: it would leave capabilities newer than its headers as they are.
+    """
+    words = [sum(1 << number for number in numbers) for numbers in (effective, permitted, inheritable)]
+    _capset(_HEADER, _DATA.pack(*(word & 0xFFFF_FFFF for word in words), *(word >> 32 for word in words)))
 
 
-def drop_bounding(keep: frozenset[int]) -> None:
-    """Remove from the bounding set, for good, what is not in *keep*."""
-    for number, present in _bounding().items():
-        if present and number not in keep:
-            prctl.prctl(prctl.PR_CAPBSET_DROP, number)
+def drop_bounding(numbers: frozenset[int]) -> None:
+    """Remove *numbers* from the bounding set, for good."""
+    for number in numbers:
+        prctl.prctl(prctl.PR_CAPBSET_DROP, number)
 
 
 def set_ambient(wanted: frozenset[int]) -> None:
@@ -87,19 +76,5 @@ def set_ambient(wanted: frozenset[int]) -> None:
         prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_RAISE, number)
 
 
-def _bounding() -> dict[int, bool]:
-    """For every capability the kernel knows, whether the bounding set has it."""
-    present = {}
-    for number in range(64):
-        try:
-            present[number] = bool(prctl.prctl(prctl.PR_CAPBSET_READ, number))
-        except OSError as failure:
-            if failure.errno != errno.EINVAL:  # EINVAL: beyond the last one
-                raise
-            break
-    return present
-
-
-def _numbers(low: int, high: int) -> frozenset[int]:
-    mask = low | high << 32
-    return frozenset(number for number in range(64) if mask >> number & 1)
+def _numbers(mask: int) -> frozenset[int]:
+    return frozenset(number for number in range(mask.bit_length()) if mask >> number & 1)

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 
+from pyoci.syscalls.ffi import c_char_p, c_long, c_ulong, get_errno, interpreter_function
 from pyoci.syscalls.libc import NUMBERS, error
 from pyoci.syscalls.process import CLONE_INTO_CGROUP, CLONE_PARENT
 
 _SIGCHLD = 17
 
-# PyDLL keeps the interpreter lock over the call: the child is born holding it, as after os.fork.
-_syscall = ctypes.PyDLL(None, use_errno=True).syscall
-_syscall.argtypes = (ctypes.c_long, ctypes.c_char_p, ctypes.c_size_t)
-_syscall.restype = ctypes.c_long
+# The interpreter's lock is kept over the call: the child is born holding it, as after os.fork.
+_syscall = interpreter_function("syscall")
+_syscall.argtypes = (c_long, c_char_p, c_ulong)
+_syscall.restype = c_long
+_before, _in_child, _in_parent = [
+    interpreter_function(f"PyOS_{name}") for name in ("BeforeFork", "AfterFork_Child", "AfterFork_Parent")
+]
 
 
 def fork(flags: int, cgroup_fd: int) -> int:
     """See ``process.clone``."""
     arguments = _arguments(flags, cgroup_fd)
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
+    _before()
     pid = int(_syscall(NUMBERS["clone3"], arguments, len(arguments)))
-    number = ctypes.get_errno()
+    number = get_errno()
     if pid == 0:
-        python.PyOS_AfterFork_Child()
+        _in_child()
         return 0
-    python.PyOS_AfterFork_Parent()
+    _in_parent()
     if pid < 0:
         raise error("clone3", number)
     return pid

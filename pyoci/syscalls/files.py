@@ -148,13 +148,11 @@ def _link_target(fd: int) -> str | None:
 
 def filesystem(fd: int) -> int:
     """The magic number of the filesystem *fd* is on (fstatfs(2))."""
-    import ctypes  # late: see the module
+    from pyoci.syscalls import ffi, libc  # late: see the module
 
-    from pyoci.syscalls import libc
-
-    buffer = ctypes.create_string_buffer(256)  # struct statfs has 120 bytes and starts with a long, the type
-    libc.bind("fstatfs", ctypes.c_int, ctypes.c_char_p)(fd, buffer)
-    return ctypes.c_long.from_buffer(buffer).value
+    found = ffi.buffer(256)  # struct statfs has 120 bytes and starts with a long, the type
+    libc.bind("fstatfs", ffi.c_int, ffi.c_char_p)(fd, found)
+    return ffi.c_long.from_buffer(found).value
 
 
 def replace(path: str, data: bytes, mode: int = 0o644) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from pyoci.syscalls.ffi import buffer
 from pyoci.syscalls.libc import syscall
 
 KEYCTL_JOIN_SESSION_KEYRING = 1
@@ -22,9 +22,9 @@ def join_session_keyring(name: str) -> int:
 
 def describe(key: int) -> str:
     """``type;uid;gid;permissions;name`` of *key*, the permissions in hexadecimal."""
-    buffer = ctypes.create_string_buffer(4096)
-    syscall("keyctl", KEYCTL_DESCRIBE, key, buffer, len(buffer))
-    return os.fsdecode(buffer.value)
+    text = buffer(4096)
+    syscall("keyctl", KEYCTL_DESCRIBE, key, text, len(text))
+    return os.fsdecode(text.value)
 
 
 def permissions(key: int) -> int:

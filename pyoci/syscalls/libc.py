@@ -6,19 +6,19 @@ From 424 on the numbers are the same on every architecture, the older ones are i
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
+
+from pyoci.syscalls.ffi import c_int, c_long, c_ulong, function, get_errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.argtypes = (ctypes.c_long,)
-_syscall.restype = ctypes.c_long
+_syscall = function("syscall")
+_syscall.argtypes = (c_long,)
+_syscall.restype = c_long
 
 # include/uapi/asm-generic/unistd.h, which every architecture since aarch64 shares.
 _GENERIC = {
@@ -48,20 +48,20 @@ def error(name: str, number: int, path: str | None = None, reason: str = "") -> 
     return raised
 
 
-def bind(name: str, *argtypes: Any, restype: Any = ctypes.c_int) -> Callable[..., int]:
+def bind(name: str, *argtypes: Any, restype: Any = c_int) -> Callable[..., int]:
     """The library's function *name*, checked: −1 raises OSError, EINTR is tried again (as PEP 475 does).
 
     It is looked up when first called: a module declares many and a command calls few.
     """
-    function = None
+    found = None
 
     def call(*arguments: object, path: str | None = None) -> int:
-        nonlocal function
-        if function is None:
-            function = _libc[name]
-            function.argtypes, function.restype = argtypes, restype
-        while (result := function(*arguments)) == -1:
-            if (number := ctypes.get_errno()) != errno.EINTR:
+        nonlocal found
+        if found is None:
+            found = function(name)
+            found.argtypes, found.restype = argtypes, restype
+        while (result := found(*arguments)) == -1:
+            if (number := get_errno()) != errno.EINTR:
                 raise error(name, number, path)
         return int(result)
 
@@ -75,8 +75,8 @@ def syscall(name: str, *arguments: object, path: str | None = None) -> int:
     """
     if (call := NUMBERS.get(name)) is None:
         raise error(name, errno.ENOSYS, path, f"no number known on {os.uname().machine}")
-    words = [ctypes.c_ulong(word) if isinstance(word, int) else word for word in arguments]
+    words = [c_ulong(word) if isinstance(word, int) else word for word in arguments]
     while (result := _syscall(call, *words)) == -1:
-        if (number := ctypes.get_errno()) != errno.EINTR:
+        if (number := get_errno()) != errno.EINTR:
             raise error(name, number, path)
     return int(result)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from ctypes import c_char_p, c_int, c_ulong
 
+from pyoci.syscalls.ffi import c_char_p, c_int, c_ulong
 from pyoci.syscalls.libc import bind, error, syscall
 
 TYPE_CHECKING = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from ctypes import c_int
 
+from pyoci.syscalls.ffi import c_int
 from pyoci.syscalls.libc import bind
 
 CLONE_NEWTIME = 0x0000_0080

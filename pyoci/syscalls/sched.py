@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from ctypes import c_ulong
 
+from pyoci.syscalls.ffi import c_ulong
 from pyoci.syscalls.libc import bind, syscall
 
 IOPRIO_WHO_PROCESS = 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import struct
 
+from pyoci.syscalls.ffi import addressof, buffer
 from pyoci.syscalls.libc import error, syscall
 
 FILTER_FLAG_TSYNC = 1
@@ -30,8 +30,8 @@ def set_mode_filter(program: bytes, flags: int = 0) -> int:
         raise error("seccomp", errno.EINVAL, reason=f"{len(program)} bytes are no whole instructions")
     if flags & FILTER_FLAG_TSYNC:
         flags |= FILTER_FLAG_TSYNC_ESRCH
-    buffer = ctypes.create_string_buffer(program, len(program) or 1)
-    fprog = struct.pack("@HP", len(program) // _INSTRUCTION, ctypes.addressof(buffer))  # struct sock_fprog
+    instructions = buffer(program or b"\0")
+    fprog = struct.pack("@HP", len(program) // _INSTRUCTION, addressof(instructions))  # struct sock_fprog
     return syscall("seccomp", _SET_MODE_FILTER, flags, fprog)
 
 

@@ -19,21 +19,25 @@ def features(runtime: Runtime) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.clause("features.version")
 def test_tells_the_versions_of_the_specification(features: dict[str, Any]) -> None:
     assert features["ociVersionMin"] == "1.0.0"
     assert features["ociVersionMax"].startswith("1.")
 
 
+@pytest.mark.clause("features.hooks")
 def test_names_all_hooks(features: dict[str, Any]) -> None:
     kinds = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
     assert kinds <= set(features["hooks"])
 
 
 @pytest.mark.parametrize("option", ["ro", "rro", "rbind", "rprivate", "nosuid", "relatime", "strictatime", "tmpcopyup"])
+@pytest.mark.clause("features.mount-options")
 def test_names_the_mount_option(features: dict[str, Any], option: str) -> None:
     assert option in features["mountOptions"]
 
 
+@pytest.mark.clause("features.linux")
 def test_names_what_linux_offers(features: dict[str, Any]) -> None:
     linux = features["linux"]
     assert {"cgroup", "ipc", "mount", "network", "pid", "user", "uts"} <= set(linux["namespaces"])

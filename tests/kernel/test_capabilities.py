@@ -84,32 +84,18 @@ def test_set_all_fails_when_more_than_is_permitted(in_child: InChild, way: str) 
     assert "capset(2)" in caught.value.__notes__
 
 
-def test_set_all_takes_numbers_the_library_lacks_when_it_is_old(
-    in_child: InChild, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if prctl.library is not None:
-        monkeypatch.setattr(prctl.library, "ALL_CAPS", tuple(range(38)))
-
+def test_drop_bounding_removes_what_is_named_when_called_again(in_child: InChild) -> None:
     def child() -> frozenset[int]:
-        capabilities.set_all({BPF}, {BPF}, ())
-        return _status()["effective"]
-
-    assert in_child(child, 0) == {BPF}
-
-
-def test_drop_bounding_keeps_what_is_wanted_when_others_go(in_child: InChild) -> None:
-    def child() -> frozenset[int]:
-        capabilities.drop_bounding(frozenset({CHOWN, SETPCAP, 63}))
-        capabilities.drop_bounding(frozenset({CHOWN}))
-        capabilities.drop_bounding(frozenset({CHOWN}))
+        capabilities.drop_bounding(_status()["bounding"] - {CHOWN, SETPCAP})
+        capabilities.drop_bounding(frozenset({SETPCAP}))
         return _status()["bounding"]
 
     assert in_child(child, 0) == {CHOWN}
 
 
-def test_drop_bounding_needs_no_privilege_when_nothing_is_left_to_drop(in_child: InChild) -> None:
+def test_drop_bounding_needs_no_privilege_when_there_is_nothing_to_drop(in_child: InChild) -> None:
     def child() -> frozenset[int]:
-        capabilities.drop_bounding(NONE)
+        capabilities.drop_bounding(_status()["bounding"])
         capabilities.set_all((), (), ())
         capabilities.drop_bounding(NONE)
         return _status()["bounding"]

@@ -20,9 +20,12 @@ pytestmark = [pytest.mark.needs("root")]
 NAME = f"/pyoci-test-{os.getpid()}"
 MEBIBYTE = 1 << 20
 
+on_legacy = pytest.mark.needs("cgroup1")
+on_unified = pytest.mark.needs("cgroup2", "cgroup2-memory", "cgroup2-cpu", "cgroup2-pids")
+
 
 @pytest.fixture
-def cgroup():  # noqa: ANN201
+def cgroup():
     """A created cgroup, with a parent of its own; killed and removed afterwards."""
     found = cgroups.find(f"{NAME}/box", "box")
     found.create()
@@ -35,7 +38,7 @@ def cgroup():  # noqa: ANN201
 
 
 @pytest.fixture
-def sleeper():  # noqa: ANN201
+def sleeper():
     """``sleeper()`` starts a process that waits for its end."""
     pids = []
 
@@ -183,14 +186,22 @@ def test_kill_sends_other_signals_to_all_and_leaves_it_frozen(cgroup, sleeper) -
 
 
 def test_kill_ends_processes_that_keep_forking(cgroup, sleeper) -> None:
+    go = os.pipe()
+
     def fork_for_ever():
+        os.read(go[0], 1)
         for _ in range(2000):
             if os.fork():
                 time.sleep(0.001)
                 os._exit(0)
+        os._exit(0)
 
     apply(cgroup, pids={"limit": 20})
     cgroup.add(sleeper(after=fork_for_ever))
+    os.write(go[1], b"x")  # not before: a child would be born outside
+    time.sleep(0.02)
+    for fd in go:
+        os.close(fd)
     cgroup.kill()
     deadline = time.monotonic() + 5
     while cgroup.pids() and time.monotonic() < deadline:
@@ -240,86 +251,97 @@ def test_directory_is_that_of_init_when_it_moved_on(cgroup, sleeper) -> None:
     os.close(directory)
 
 
-@pytest.mark.needs("cgroup1")
-class TestLegacyLimits:
-    """What the files say afterwards."""
+@on_legacy
+def test_memory_is_raised_and_lowered_whatever_was_there_before_on_v1(cgroup) -> None:
+    for limit, swap in ((64, 128), (256, 512), (32, 40), (-1, -1)):
+        sizes = [value * MEBIBYTE if value > 0 else value for value in (limit, swap)]
+        apply(cgroup, memory={"limit": sizes[0], "swap": sizes[1]})
+        unlimited = 9223372036854771712
+        assert int(content(cgroup, "memory.limit_in_bytes")) == (sizes[0] if limit > 0 else unlimited)
+        assert int(content(cgroup, "memory.memsw.limit_in_bytes")) == (sizes[1] if swap > 0 else unlimited)
+        assert cgroup.memory_limit() == (sizes[0] if limit > 0 else None)
 
-    def test_memory_is_raised_and_lowered_whatever_was_there_before(self, cgroup) -> None:
-        for limit, swap in ((64, 128), (256, 512), (32, 40), (-1, -1)):
-            sizes = [value * MEBIBYTE if value > 0 else value for value in (limit, swap)]
-            apply(cgroup, memory={"limit": sizes[0], "swap": sizes[1]})
-            unlimited = 9223372036854771712
-            assert int(content(cgroup, "memory.limit_in_bytes")) == (sizes[0] if limit > 0 else unlimited)
-            assert int(content(cgroup, "memory.memsw.limit_in_bytes")) == (sizes[1] if swap > 0 else unlimited)
-            assert cgroup.memory_limit() == (sizes[0] if limit > 0 else None)
 
-    def test_memory_limit_tells_usage_when_it_is_too_low(self, cgroup, sleeper) -> None:
-        room, full = os.pipe(), os.pipe()
+@on_legacy
+def test_memory_limit_tells_usage_when_it_is_too_low_on_v1(cgroup, sleeper) -> None:
+    room, full = os.pipe(), os.pipe()
 
-        def eat():
-            os.read(room[0], 1)
-            eaten = bytearray(8 * MEBIBYTE)
-            eaten[::4096] = bytes(len(eaten[::4096]))
-            import ctypes
+    def eat():
+        os.read(room[0], 1)
+        eaten = bytearray(8 * MEBIBYTE)
+        eaten[::4096] = bytes(len(eaten[::4096]))
+        import ctypes
 
-            ctypes.CDLL(None).mlockall(1)  # what is locked cannot be reclaimed
-            os.write(full[1], b"x")
+        ctypes.CDLL(None).mlockall(1)  # what is locked cannot be reclaimed
+        os.write(full[1], b"x")
 
-        cgroup.add(sleeper(after=eat))
-        os.write(room[1], b"x")
-        os.read(full[0], 1)
-        with pytest.raises(OSError, match=r"unable to set memory limit to 1048576 \(current usage: \d+, peak usage: \d+"):
-            apply(cgroup, memory={"limit": MEBIBYTE})
-        for fd in (*room, *full):
-            os.close(fd)
+    cgroup.add(sleeper(after=eat))
+    os.write(room[1], b"x")
+    os.read(full[0], 1)
+    with pytest.raises(OSError, match=r"unable to set memory limit to 1048576 \(current usage: \d+, peak usage: \d+"):
+        apply(cgroup, memory={"limit": MEBIBYTE})
+    for fd in (*room, *full):
+        os.close(fd)
 
-    def test_cpu_is_set_in_an_order_the_kernel_takes(self, cgroup) -> None:
-        for quota, period, burst in ((50000, 100000, 50000), (10000, 20000, 10000), (90000, 100000, 0)):
-            apply(cgroup, cpu={"shares": 300, "quota": quota, "period": period, "burst": burst})
-            names = ("cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.cfs_burst_us")
-            assert [int(content(cgroup, name)) for name in names] == [300, quota, period, burst]
 
-    def test_cpuset_takes_over_from_above_and_can_be_narrowed(self, cgroup) -> None:
-        assert content(cgroup, "cpuset.cpus") == Path("/sys/fs/cgroup/cpuset/cpuset.cpus").read_text().strip()
-        apply(cgroup, cpu={"cpus": "0", "mems": "0"})
-        assert content(cgroup, "cpuset.cpus") == "0"
+@on_legacy
+def test_cpu_is_set_in_an_order_the_kernel_takes_on_v1(cgroup) -> None:
+    for quota, period, burst in ((50000, 100000, 50000), (10000, 20000, 10000), (90000, 100000, 0)):
+        apply(cgroup, cpu={"shares": 300, "quota": quota, "period": period, "burst": burst})
+        names = ("cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.cfs_burst_us")
+        assert [int(content(cgroup, name)) for name in names] == [300, quota, period, burst]
 
-    @pytest.mark.parametrize(("limit", "expected"), [(0, "0"), (7, "7"), (-1, "max")])
-    def test_pids_is_limited(self, cgroup, limit, expected) -> None:
-        apply(cgroup, pids={"limit": limit})
-        assert content(cgroup, "pids.max") == expected
 
-    def test_block_io_is_throttled(self, cgroup) -> None:
-        number = next(int(text.split(":")[0]) for text in Path("/sys/block/vda/dev").read_text().split()) if Path(
-            "/sys/block/vda/dev").exists() else pytest.skip("there is no disk vda")
-        device = {"major": number, "minor": 0, "rate": 1000}
-        apply(cgroup, blockIO={"weight": 500, "throttleReadIOPSDevice": [device]})
-        assert content(cgroup, "blkio.throttle.read_iops_device") == f"{number}:0 1000"
-        assert content(cgroup, "blkio.bfq.weight") == "500"
+@on_legacy
+def test_cpuset_takes_over_from_above_and_can_be_narrowed_on_v1(cgroup) -> None:
+    assert content(cgroup, "cpuset.cpus") == Path("/sys/fs/cgroup/cpuset/cpuset.cpus").read_text().strip()
+    apply(cgroup, cpu={"cpus": "0", "mems": "0"})
+    assert content(cgroup, "cpuset.cpus") == "0"
 
-    def test_devices_are_confined(self, cgroup, sleeper) -> None:
-        apply(cgroup, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}])
-        lines = content(cgroup, "devices.list").splitlines()
-        assert "c 1:11 r" in lines
-        assert "c 1:3 rwm" in lines
-        assert "a *:* rwm" not in lines
 
-    def test_oom_kills_are_counted(self, cgroup, sleeper) -> None:
-        go = os.pipe()
+@on_legacy
+@pytest.mark.parametrize(("limit", "expected"), [(0, "0"), (7, "7"), (-1, "max")])
+def test_pids_is_limited_on_v1(cgroup, limit, expected) -> None:
+    apply(cgroup, pids={"limit": limit})
+    assert content(cgroup, "pids.max") == expected
 
-        def eat():
-            os.read(go[0], 1)
-            eaten = bytearray(256 * MEBIBYTE)
-            eaten[::4096] = bytes(len(eaten[::4096]))
 
-        pid = sleeper(after=eat)
-        cgroup.add(pid)
-        apply(cgroup, memory={"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE})
-        os.write(go[1], b"x")
-        assert is_over(pid)
-        assert cgroup.oom_kills() >= 1
-        for fd in go:
-            os.close(fd)
+@on_legacy
+def test_block_io_is_throttled_on_v1(cgroup) -> None:
+    number = next(int(text.split(":")[0]) for text in Path("/sys/block/vda/dev").read_text().split()) if Path(
+        "/sys/block/vda/dev").exists() else pytest.skip("there is no disk vda")
+    device = {"major": number, "minor": 0, "rate": 1000}
+    apply(cgroup, blockIO={"weight": 500, "throttleReadIOPSDevice": [device]})
+    assert content(cgroup, "blkio.throttle.read_iops_device") == f"{number}:0 1000"
+    assert content(cgroup, "blkio.bfq.weight") == "500"
+
+
+@on_legacy
+def test_devices_are_confined_on_v1(cgroup, sleeper) -> None:
+    apply(cgroup, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}])
+    lines = content(cgroup, "devices.list").splitlines()
+    assert "c 1:11 r" in lines
+    assert "c 1:3 rwm" in lines
+    assert "a *:* rwm" not in lines
+
+
+@on_legacy
+def test_oom_kills_are_counted_on_v1(cgroup, sleeper) -> None:
+    go = os.pipe()
+
+    def eat():
+        os.read(go[0], 1)
+        eaten = bytearray(256 * MEBIBYTE)
+        eaten[::4096] = bytes(len(eaten[::4096]))
+
+    pid = sleeper(after=eat)
+    cgroup.add(pid)
+    apply(cgroup, memory={"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE})
+    os.write(go[1], b"x")
+    assert is_over(pid)
+    assert cgroup.oom_kills() >= 1
+    for fd in go:
+        os.close(fd)
 
 
 @pytest.mark.needs("hybrid")
@@ -340,73 +362,82 @@ def test_huge_pages_are_limited_in_the_v2_tree_when_the_controller_is_there(cgro
             control.write_text("-hugetlb")
 
 
-@pytest.mark.needs("cgroup2", "cgroup2-memory", "cgroup2-cpu", "cgroup2-pids")
-class TestUnifiedLimits:
-    """What the files say afterwards."""
+@on_unified
+def test_memory_is_raised_and_lowered_whatever_was_there_before_on_v2(cgroup) -> None:
+    for limit, swap, expected in (
+        (64, 128, ("67108864", "67108864")), (32, 32, ("33554432", "0")), (-1, 0, ("max", "max")),
+    ):
+        sizes = [value * MEBIBYTE if value > 0 else value for value in (limit, swap)]
+        apply(cgroup, memory={"limit": sizes[0], "swap": sizes[1], "reservation": MEBIBYTE})
+        assert content(cgroup, "memory.max") == expected[0]
+        assert content(cgroup, "memory.low") == str(MEBIBYTE)
+        if Path(cgroup.unified.path, "memory.swap.max").exists():
+            assert content(cgroup, "memory.swap.max") == expected[1]
+        assert cgroup.memory_limit() == (sizes[0] if limit > 0 else None)
 
-    def test_memory_is_raised_and_lowered_whatever_was_there_before(self, cgroup) -> None:
-        for limit, swap, expected in (
-            (64, 128, ("67108864", "67108864")), (32, 32, ("33554432", "0")), (-1, 0, ("max", "max")),
-        ):
-            sizes = [value * MEBIBYTE if value > 0 else value for value in (limit, swap)]
-            apply(cgroup, memory={"limit": sizes[0], "swap": sizes[1], "reservation": MEBIBYTE})
-            assert content(cgroup, "memory.max") == expected[0]
-            assert content(cgroup, "memory.low") == str(MEBIBYTE)
-            if Path(cgroup.unified.path, "memory.swap.max").exists():
-                assert content(cgroup, "memory.swap.max") == expected[1]
-            assert cgroup.memory_limit() == (sizes[0] if limit > 0 else None)
 
-    def test_cpu_is_set_in_an_order_the_kernel_takes(self, cgroup) -> None:
-        for quota, period, burst in ((50000, 100000, 50000), (10000, 20000, 10000), (90000, 100000, 0)):
-            apply(cgroup, cpu={"shares": 1024, "quota": quota, "period": period, "burst": burst})
-            assert content(cgroup, "cpu.max") == f"{quota} {period}"
-            assert content(cgroup, "cpu.max.burst") == str(burst)
-            assert content(cgroup, "cpu.weight") == "100"
+@on_unified
+def test_cpu_is_set_in_an_order_the_kernel_takes_on_v2(cgroup) -> None:
+    for quota, period, burst in ((50000, 100000, 50000), (10000, 20000, 10000), (90000, 100000, 0)):
+        apply(cgroup, cpu={"shares": 1024, "quota": quota, "period": period, "burst": burst})
+        assert content(cgroup, "cpu.max") == f"{quota} {period}"
+        assert content(cgroup, "cpu.max.burst") == str(burst)
+        assert content(cgroup, "cpu.weight") == "100"
 
-    @pytest.mark.parametrize(("limit", "expected"), [(0, "0"), (7, "7"), (-1, "max")])
-    def test_pids_is_limited(self, cgroup, limit, expected) -> None:
-        apply(cgroup, pids={"limit": limit})
-        assert content(cgroup, "pids.max") == expected
 
-    def test_unified_is_written_last_and_an_unknown_file_refused(self, cgroup) -> None:
-        apply(cgroup, pids={"limit": 7}, unified={"pids.max": "8", "cgroup.max.depth": "3"})
-        assert content(cgroup, "pids.max") == "8"
-        assert content(cgroup, "cgroup.max.depth") == "3"
-        with pytest.raises(FileNotFoundError, match=r"memory\.other"):
-            apply(cgroup, unified={"memory.other": "1"})
+@on_unified
+@pytest.mark.parametrize(("limit", "expected"), [(0, "0"), (7, "7"), (-1, "max")])
+def test_pids_is_limited_on_v2(cgroup, limit, expected) -> None:
+    apply(cgroup, pids={"limit": limit})
+    assert content(cgroup, "pids.max") == expected
 
-    def test_devices_are_confined(self, cgroup, sleeper) -> None:
-        from pyoci.config.linux.resources import devices
 
-        assert cgroup.version("devices") == 2
-        cgroup.device_rules(devices.rules([]))
-        tasks = cgroup.directory_fd()
-        pid = process.clone(0, cgroup_fd=tasks)
-        if pid == 0:
-            try:
-                os.close(os.open("/dev/null", os.O_RDWR))
-                os.open("/dev/kmsg", os.O_RDONLY)
-            except PermissionError as error:
-                os._exit(0 if error.filename == "/dev/kmsg" else 1)
-            os._exit(2)
-        os.close(tasks)
-        assert os.waitpid(pid, 0)[1] == 0
+@on_unified
+def test_unified_is_written_last_and_an_unknown_file_refused_on_v2(cgroup) -> None:
+    apply(cgroup, pids={"limit": 7}, unified={"pids.max": "8", "cgroup.max.depth": "3"})
+    assert content(cgroup, "pids.max") == "8"
+    assert content(cgroup, "cgroup.max.depth") == "3"
+    with pytest.raises(FileNotFoundError, match=r"memory\.other"):
+        apply(cgroup, unified={"memory.other": "1"})
 
-    def test_oom_kills_are_counted(self, cgroup) -> None:
-        apply(cgroup, memory={"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE})
-        directory = cgroup.directory_fd()
-        pid = process.clone(0, cgroup_fd=directory)
-        if pid == 0:
-            eaten = bytearray(256 * MEBIBYTE)
-            eaten[::4096] = bytes(len(eaten[::4096]))
-            os._exit(0)
-        os.close(directory)
-        assert os.waitpid(pid, 0)[1] == 9
-        assert cgroup.oom_kills() >= 1
 
-    def test_own_gives_away_what_is_delegated(self, cgroup) -> None:
-        cgroup.own(1000)
-        place = Path(cgroup.unified.path)
-        owners = {path.name: path.stat().st_uid for path in (place, *place.iterdir())}
-        assert {owners[name] for name in ("box", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")} == {1000}
-        assert owners["memory.max"] == owners["cgroup.freeze"] == 0
+@on_unified
+def test_devices_are_confined_on_v2(cgroup, sleeper) -> None:
+    from pyoci.config.linux.resources import devices
+
+    assert cgroup.version("devices") == 2
+    cgroup.device_rules(devices.rules([]))
+    tasks = cgroup.directory_fd()
+    pid = process.clone(0, cgroup_fd=tasks)
+    if pid == 0:
+        try:
+            os.close(os.open("/dev/null", os.O_RDWR))
+            os.open("/dev/kmsg", os.O_RDONLY)
+        except PermissionError as error:
+            os._exit(0 if error.filename == "/dev/kmsg" else 1)
+        os._exit(2)
+    os.close(tasks)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+@on_unified
+def test_oom_kills_are_counted_on_v2(cgroup) -> None:
+    apply(cgroup, memory={"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE})
+    directory = cgroup.directory_fd()
+    pid = process.clone(0, cgroup_fd=directory)
+    if pid == 0:
+        eaten = bytearray(256 * MEBIBYTE)
+        eaten[::4096] = bytes(len(eaten[::4096]))
+        os._exit(0)
+    os.close(directory)
+    assert os.waitpid(pid, 0)[1] == 9
+    assert cgroup.oom_kills() >= 1
+
+
+@on_unified
+def test_own_gives_away_what_is_delegated_on_v2(cgroup) -> None:
+    cgroup.own(1000)
+    place = Path(cgroup.unified.path)
+    owners = {path.name: path.stat().st_uid for path in (place, *place.iterdir())}
+    assert {owners[name] for name in ("box", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")} == {1000}
+    assert owners["memory.max"] == owners["cgroup.freeze"] == 0

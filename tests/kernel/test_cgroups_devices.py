@@ -23,7 +23,7 @@ def place(cgroup: int) -> UnifiedDirectory:
     return UnifiedDirectory((), path, path)
 
 
-def outcome(path: UnifiedDirectory, action) -> str:  # noqa: ANN001
+def outcome(path: UnifiedDirectory, action) -> str:
     """What *action* comes to in a process of that cgroup."""
     reader, writer = os.pipe()
     directory = path.directory_fd()
@@ -44,7 +44,7 @@ def outcome(path: UnifiedDirectory, action) -> str:  # noqa: ANN001
     return text
 
 
-def opening(path: str, flags: int):  # noqa: ANN201
+def opening(path: str, flags: int):
     return lambda: os.close(os.open(path, flags))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pyoci.config.linux import seccomp
 from pyoci.container.channel import Channel
-from pyoci.syscalls import libc, process
+from pyoci.syscalls import prctl, process
 from tests.support.fake_init import fake_init
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def prepared(*rules, no_new_privileges=True, **more):
 
 
 def load(init) -> None:
-    libc.bind("prctl", *[libc.ctypes.c_ulong] * 5)(38, 1, 0, 0, 0)
+    prctl.no_new_privileges()
     seccomp.load_privileged(init)
     seccomp.load(init)
 
@@ -139,7 +139,7 @@ def test_filter_is_loaded_by_one_step_when_privileged_and_by_the_other_when_not(
     def child(no_new_privileges):
         init = prepared(rule("getpriority"), no_new_privileges=no_new_privileges)
         if no_new_privileges:
-            libc.bind("prctl", *[libc.ctypes.c_ulong] * 5)(38, 1, 0, 0, 0)
+            prctl.no_new_privileges()
         seccomp.load_privileged(init)
         early = number(os.getpriority, os.PRIO_PROCESS, 0)
         seccomp.load(init)
@@ -209,7 +209,7 @@ def test_agent_answers_calls_when_it_was_handed_the_listener(tmp_path, no_new_pr
     if (pid := os.fork()) == 0:
         init.channel = theirs
         if no_new_privileges:
-            libc.bind("prctl", *[libc.ctypes.c_ulong] * 5)(38, 1, 0, 0, 0)
+            prctl.no_new_privileges()
         seccomp.load_privileged(init)
         seccomp.load(init)
         os._exit(number(os.getpriority, os.PRIO_PROCESS, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from tests.support.agent import Agent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.support.container import Container
     from tests.support.runtime import Result
@@ -39,6 +39,9 @@ def as_user(container: Container, place: Path) -> dict[str, Any]:
     """Keywords that run the runtime as a user without privileges, whose files are the bundle's."""
     container.bundle.rootless(_USER, _USER)
     place.chmod(0o777)
+    for directory in Path(container.runtime.path).parents:
+        if not (mode := directory.stat().st_mode) & 0o001:  # pytest's own, in which the runtime is installed
+            directory.chmod(mode | 0o011)
     (place / "bundle/config.json").touch()
     for path in (container.bundle.path, *container.bundle.path.rglob("*")):
         os.lchown(path, _USER, _USER)

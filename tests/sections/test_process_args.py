@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.support import elf
@@ -25,7 +27,7 @@ def put(bundle: Bundle, path: str, content: bytes | str, mode: int = 0o755) -> N
 
 @pytest.mark.clause("process.args.path")
 @pytest.mark.parametrize(
-    ("program", "path", "cwd", "found"),
+    ("name", "path", "cwd", "found"),
     [
         pytest.param("p", "/one:/two", "/", "one", id="the first in PATH"),
         pytest.param("p", "/none:/two", "/", "two", id="a directory of PATH is missing"),
@@ -37,12 +39,12 @@ def put(bundle: Bundle, path: str, content: bytes | str, mode: int = 0o755) -> N
         pytest.param("two/p", "/one", "/", "two", id="a relative path without a dot"),
     ],
 )
-def test_finds_the_program(container: Container, program: str, path: str, cwd: str, found: str) -> None:
-    for name in ("one", "two"):
-        put(container.bundle, f"{name}/p", f"#!/bin/sh\necho {name} $@\n")
+def test_finds_the_program(container: Container, name: str, path: str, cwd: str, found: str) -> None:
+    for place in ("one", "two"):
+        put(container.bundle, f"{place}/p", f"#!/bin/sh\necho {place} $@\n")
     put(container.bundle, "closed/p", "#!/bin/sh\necho closed\n", 0o644)
     (container.bundle.rootfs / "folder/p").mkdir(parents=True)
-    container.bundle.args(program, "a", "b c").process.update(env=[f"PATH={path}"], cwd=cwd)
+    container.bundle.args(name, "a", "b c").process.update(env=[f"PATH={path}"], cwd=cwd)
 
     assert container.run().ok().output == f"{found} a b c"
 
@@ -68,19 +70,19 @@ _NOT_FOUND = 'exec: "{}": executable file not found in $PATH'
 
 @pytest.mark.clause("process.args.missing")
 @pytest.mark.parametrize(
-    ("program", "texts"),
+    ("name", "texts"),
     [
         pytest.param("nope", [_NOT_FOUND.format("nope")], id="not in PATH"),
         pytest.param("", [_NOT_FOUND.format("")], id="empty"),
         pytest.param("/nope", ['exec: "/nope": stat /nope: no such file or directory'], id="no such path"),
-        pytest.param("/etc/passwd/x", ['exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'], id="below a file"),
+        pytest.param(
+            "/etc/passwd/x", ['exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'], id="below a file"
+        ),
         pytest.param("/etc/passwd", ['exec: "/etc/passwd": permission denied'], id="not executable"),
     ],
 )
-def test_says_before_the_start_that_there_is_no_program(
-    container: Container, program: str, texts: list[str]
-) -> None:
-    container.bundle.args(program)
+def test_says_before_the_start_that_there_is_no_program(container: Container, name: str, texts: list[str]) -> None:
+    container.bundle.args(name)
 
     container.create().failed("unable to start container process: ", *texts)
 
@@ -92,7 +94,9 @@ def test_says_before_the_start_that_there_is_no_program(
 @pytest.mark.parametrize(
     ("content", "texts"),
     [
-        pytest.param("#!/no/such\n", ["exec /p: no such file or directory", '"/no/such" does not exist'], id="interpreter"),
+        pytest.param(
+            "#!/no/such\n", ["exec /p: no such file or directory", '"/no/such" does not exist'], id="interpreter"
+        ),
         pytest.param("#!/bin/sh\r\n:\r\n", ["exec /p: no such file or directory", "CRLF"], id="CRLF"),
         pytest.param("#!\n", ["exec /p: ", "names no interpreter"], id="no interpreter"),
         pytest.param("echo\n", ["exec /p: exec format error", "neither an ELF program nor a script"], id="no #!"),
@@ -116,28 +120,28 @@ def test_says_why_the_kernel_refuses(container: Container, content: bytes | str,
 @pytest.mark.clause("process.args.missing")
 @pytest.mark.differs("runc says no more than the kernel does")
 @pytest.mark.parametrize(
-    ("program", "texts"),
+    ("name", "texts"),
     [
         pytest.param("/closed/p", ['exec: "/closed/p": permission denied', "0644"], id="no x bit"),
-        pytest.param("p", ["executable file not found in $PATH", "/closed/p: permission denied"], id="no x bit in PATH"),
+        pytest.param(
+            "p", ["executable file not found in $PATH", "/closed/p: permission denied"], id="no x bit in PATH"
+        ),
         pytest.param("/bin", ['exec: "/bin": is a directory'], id="a directory"),
         pytest.param("/flat/p", ['exec: "/flat/p": permission denied', "noexec"], id="noexec"),
         pytest.param("/mine", ['exec: "/mine": permission denied'], id="of another user"),
     ],
 )
-def test_says_what_denies_permission(container: Container, program: str, texts: list[str]) -> None:
+def test_says_what_denies_permission(container: Container, name: str, texts: list[str]) -> None:
     for path, mode in (("closed/p", 0o644), ("source", 0o755), ("mine", 0o700)):
         put(container.bundle, path, "#!/bin/sh\n", mode)
     container.bundle.mount("/flat/p", "none", str(container.bundle.rootfs / "source"), "bind", "noexec")
-    container.bundle.args(program).env("PATH=/closed").process["user"] = {"uid": 1000, "gid": 1000}
+    container.bundle.args(name).env("PATH=/closed").process["user"] = {"uid": 1000, "gid": 1000}
 
     container.run().failed(*texts)
 
 
 def test_runs_what_only_a_group_may(container: Container) -> None:
     put(container.bundle, "p", "#!/bin/sh\necho ran\n", 0o050)
-    import os
-
     os.chown(container.bundle.rootfs / "p", 0, 77)
     container.bundle.args("/p").process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [77]}
 

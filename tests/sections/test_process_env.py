@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.runtime import Result
 
 _PATH = "PATH=/bin"
+_CARELESS = pytest.mark.differs("runc reads what the C library would not")
 _WIDE = 131072  # MAX_ARG_STRLEN on machines with pages of 4096 bytes
 
 
@@ -58,8 +59,8 @@ def test_home_comes_from_the_containers_users(container: Container, uid: int, ho
         pytest.param(b":" * 100_000, id="many fields"),
         pytest.param(b"\xff\xfe:x:0:0::\xff:\n", id="not UTF-8"),
         pytest.param(b"root:x:0:0:root:/", id="no newline"),
-        pytest.param(b"root:x:-0:0:root:/wrong:\nroot:x: 0:0:root:/wrong:\n", id="odd numbers"),
-        pytest.param(b"+::::::\n-x\n#root:x:0:0::/wrong:\n", id="nis"),
+        pytest.param(b"root:x:-0:0:root:/wrong:\nroot:x: 0:0:root:/wrong:\n", id="odd numbers", marks=_CARELESS),
+        pytest.param(b"+::::::\n-x\n#root:x:0:0::/wrong:\n", id="nis", marks=_CARELESS),
         pytest.param(b"\0" * 100_000, id="nul"),
         pytest.param(b"x" * 10_000_000, id="10 MB in one line"),
     ],

@@ -61,7 +61,9 @@ def test_is_not_there_unless_asked_for(container: Container) -> None:
 
 @pytest.mark.clause("process.console-size")
 @pytest.mark.differs("runc reads a missing number as 0")
-@pytest.mark.parametrize("size", [{"height": 5}, {"width": 5}, {"height": -1, "width": 5}, {"height": 5, "width": 2**64}])
+@pytest.mark.parametrize(
+    "size", [{"height": 5}, {"width": 5}, {"height": -1, "width": 5}, {"height": 5, "width": 2**64}]
+)
 def test_size_has_two_numbers(container: Container, size: dict[str, int]) -> None:
     container.bundle.process.update(terminal=True, consoleSize=size)
 
@@ -83,7 +85,9 @@ def test_needs_a_devpts(container: Container, recvtty: ConsoleSocket) -> None:
 def test_is_not_led_astray_by_a_console_of_the_image(container: Container, recvtty: ConsoleSocket, target: str) -> None:
     container.bundle.process["terminal"] = True
     container.bundle.config["mounts"] = [
-        entry for entry in container.bundle.config["mounts"] if entry["destination"] not in ("/dev", "/dev/shm", "/dev/mqueue")
+        entry
+        for entry in container.bundle.config["mounts"]
+        if entry["destination"] not in ("/dev", "/dev/shm", "/dev/mqueue")
     ]
     (container.bundle.rootfs / "dev/console").symlink_to(target)
     before = (container.bundle.rootfs / "etc/passwd").read_bytes()

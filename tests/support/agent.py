@@ -74,7 +74,9 @@ class Agent:
         return True
 
     def close(self) -> None:
-        """Stop, and give everything back."""
+        """Stop, and give everything back; once is enough."""
+        if self._socket.fileno() < 0:
+            return
         os.close(self._stopped)
         self._thread.join(10)
         self._socket.close()

@@ -28,7 +28,20 @@ def program(code: bytes = b"", machine: int = X86_64, loader: str = "") -> bytes
     start = _HEADER + _SEGMENT * count
     size = start + len(interpreter) + len(code)
     header = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack(
-        "<HHIQQQIHHHHHH", 2, machine, 1, _BASE + start + len(interpreter), _HEADER, 0, 0, _HEADER, _SEGMENT, count, 0, 0, 0
+        "<HHIQQQIHHHHHH",
+        2,
+        machine,
+        1,
+        _BASE + start + len(interpreter),
+        _HEADER,
+        0,
+        0,
+        _HEADER,
+        _SEGMENT,
+        count,
+        0,
+        0,
+        0,
     )
     segments = struct.pack("<IIQQQQQQ", _LOAD, 5, 0, _BASE, _BASE, size, size, 0x1000)
     if loader:

@@ -67,6 +67,12 @@ def test_writes_what_json_writes(value: object, indent: int) -> None:
     assert expected == json_text.dumps(value, indent)
 
 
+def test_writes_an_escape_for_half_a_surrogate_pair() -> None:
+    for text in ("\udcff", "é\ud800", "\U0001f642\udc00"):
+        written = json_text.dumps({text: text})
+        assert json_text.loads(written.encode()) == {text: text}
+
+
 @pytest.mark.parametrize("value", [b"x", {1: 2}, {"a": object()}, {1, 2}])
 def test_refuses_to_write_what_has_no_form(value: object) -> None:
     with pytest.raises(TypeError):

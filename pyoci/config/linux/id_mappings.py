@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from pyoci.container.init import Init
 
+_SHOWN = 5  # mappings in a message
+_LIMITS = "ids may not be mapped twice, and there may be 340 mappings that fit on a page of memory as text"
+
 
 class IdMapping(Record):
     """*size* ids, from *container_id* on inside and from *host_id* on outside."""
@@ -65,8 +68,8 @@ def _write(pid: int, name: str, lines: str) -> None:
         with open(path, "wb", buffering=0) as file:
             file.write(lines.encode())
     except OSError as error:
-        shown = ", ".join(lines.splitlines())
-        hint = "ids may not be mapped twice, and there may be 340 lines" if error.errno == errno.EINVAL else None
+        shown = ", ".join(lines.splitlines()[:_SHOWN]) + (", …" if lines.count("\n") > _SHOWN else "")
+        hint = _LIMITS if error.errno == errno.EINVAL else None
         raise StepError(f"cannot write {shown} to {path}: {(error.strerror or '').lower()}",
                         field=_field(name), file=path, errno=error.errno, hint=hint) from error
 

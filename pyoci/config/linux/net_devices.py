@@ -67,7 +67,7 @@ def check(net_devices: dict[str, NetDevice]) -> None:
 def _check_name(name: str, field: str) -> None:
     """As dev_valid_name() of the kernel."""
     fits = 0 < len(os.fsencode(name)) <= _LONGEST_NAME
-    if not fits or name in {".", ".."} or any(letter in "/:" or letter.isspace() for letter in name):
+    if not fits or name in {".", ".."} or any(letter in "/:\0" or letter.isspace() for letter in name):
         raise ConfigError(f'invalid network device name "{name}": 1 to 15 bytes without "/", ":" and spaces', field)
 
 

@@ -23,7 +23,7 @@ def path(key: str) -> str:
     """
     first = next((letter for letter in key if letter in "./"), "")
     place = key.translate(_SWAP) if first == "." else key
-    if any(name in ("", ".", "..") for name in place.split("/")):
+    if "\0" in place or any(name in ("", ".", "..") for name in place.split("/")):
         raise ConfigError(f'"{key}" is not the name of a sysctl')
     return place
 

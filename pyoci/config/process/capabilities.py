@@ -11,7 +11,7 @@ The grant is worked out before a seccomp filter may forbid looking: ``shrink_bou
 from __future__ import annotations
 
 from pyoci.record import Record
-from pyoci.syscalls import capabilities, prctl
+from pyoci.syscalls import capabilities, prctl, procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ class Capabilities(Record):
 
 def shrink_bounding_set(init: Init) -> None:
     """Drop from the bounding set what config.json does not list, while we still may (CAP_SETPCAP)."""
-    granted, warnings = grant(init.process.capabilities, capabilities.current())
+    ours = capabilities.sets(procfs.read(init.proc, "self/status"))
+    granted, warnings = grant(init.process.capabilities, ours)
     for warning in warnings:
         init.warn(warning)
     init.prepared["process.capabilities"] = granted
-    capabilities.drop_bounding(granted["bounding"])
+    capabilities.drop_bounding(ours["bounding"] - granted["bounding"])
 
 
 def keep(init: Init) -> None:  # noqa: ARG001 (a step)

@@ -87,11 +87,11 @@ def home(init: Init) -> str:
 
 
 def home_of(uid: int, lines: Iterable[bytes]) -> str:
-    """The home of the first entry with *uid* among the *lines* of a passwd(5) file."""
+    """The home of the first entry with *uid* among the *lines* of a passwd(5) file; # begins a comment."""
     number = str(uid).encode()
     for line in lines:
         fields = line.split(b":")
-        if len(fields) > 5 and fields[2] == number:
+        if len(fields) > 5 and fields[2] == number and not line.startswith(b"#"):
             return fields[5].decode("utf-8", "surrogateescape") or _NO_HOME
     return _NO_HOME
 

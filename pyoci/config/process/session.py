@@ -15,6 +15,7 @@ from pyoci.syscalls import keyring
 # All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
 _SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
 _NULL_DEVICE = os.makedev(1, 3)
+_UMASK = 0o022  # until that of the process is set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 
 
 def lead(init: Init) -> None:  # noqa: ARG001 (a step)
-    """Start a session, so that no terminal of the caller's reaches inside and engines can kill the group."""
+    """Start a session, so that no terminal of the caller's reaches inside and engines can kill the group.
+
+    Nor does the caller's umask: the directories made for mounts and devices are open to the container's users.
+    """
     os.setsid()
+    os.umask(_UMASK)
 
 
 def join_keyring(init: Init) -> None:

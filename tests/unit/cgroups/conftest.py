@@ -23,6 +23,7 @@ class FakeTree:
         self.cgroup("")
 
     def hierarchy(self, own: str = "/") -> Hierarchy:
+        """As ``hierarchy.mounted`` would find it."""
         return Hierarchy(self.version, self.names, str(self.mount), own)
 
     def cgroup(self, path: str, **files: str) -> Path:
@@ -48,7 +49,7 @@ def unified_tree(tmp_path: Path) -> FakeTree:
 
 
 @pytest.fixture
-def make_legacy_tree(tmp_path: Path):  # noqa: ANN201
+def make_legacy_tree(tmp_path: Path):
     """``make_legacy_tree("cpu", "cpuacct")`` is a v1 hierarchy of these controllers."""
 
     def make(*names: str) -> FakeTree:

@@ -10,7 +10,7 @@ from pyoci.errors import ContainerError, Unsupported
 
 
 @pytest.fixture
-def unified(unified_tree):  # noqa: ANN201
+def unified(unified_tree):
     """A v2 cgroup that exists, with a few files."""
     unified_tree.cgroup("a", cpu__max="", memory__max="", io__weight="", memory__events="oom 1\noom_kill 3\n")
     return cgroups.find("/a", "box", hierarchies=[unified_tree.hierarchy()])
@@ -154,48 +154,48 @@ def test_create_takes_processors_from_above_when_a_cpuset_is_empty(make_legacy_t
     assert (tree.mount / "a/cpuset.cpus").read_text().strip() == "0-1"
 
 
-class TestRootless:
-    """Hierarchies that may not be written."""
+def forbid(monkeypatch, number):
+    def mkdir(path, *_, **__):
+        raise OSError(number, os.strerror(number), path)
 
-    @staticmethod
-    def forbidden(monkeypatch, number):
-        def mkdir(path, *_, **__):
-            raise OSError(number, os.strerror(number), path)
+    monkeypatch.setattr(os, "mkdir", mkdir)
 
-        monkeypatch.setattr(os, "mkdir", mkdir)
 
-    @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
-    def test_create_goes_without_when_nothing_is_limited(self, monkeypatch, make_legacy_tree, number) -> None:
-        found = cgroups.find(None, "x", rootless=True, hierarchies=[make_legacy_tree("pids", "devices").hierarchy()])
-        self.forbidden(monkeypatch, number)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_rootless_create_goes_without_when_nothing_is_limited(monkeypatch, make_legacy_tree, number) -> None:
+    found = cgroups.find(None, "x", rootless=True, hierarchies=[make_legacy_tree("pids", "devices").hierarchy()])
+    forbid(monkeypatch, number)
+    found.create()
+    found.write([("devices.deny", "a")])
+    assert (found.paths(), found.version("pids")) == ({}, 1)
+    found.delete()
+
+
+def test_rootless_write_tells_why_when_something_is_limited(monkeypatch, make_legacy_tree) -> None:
+    found = cgroups.find(None, "x", rootless=True, hierarchies=[make_legacy_tree("pids").hierarchy()])
+    forbid(monkeypatch, errno.EACCES)
+    found.create()
+    with pytest.raises(Unsupported, match=r"cannot set pids limit: container could not join .* Permission denied"):
+        found.write([("pids.max", "1")])
+
+
+def test_rootless_write_tells_why_when_something_is_limited_on_v2(monkeypatch, unified_tree) -> None:
+    forbid(monkeypatch, errno.EACCES)
+    found = cgroups.find(None, "x", rootless=True, hierarchies=[unified_tree.hierarchy()])
+    found.create()
+    assert found.version("pids") == 2
+    with pytest.raises(Unsupported, match=r"cannot set pids limit: container could not join .* Permission denied"):
+        found.write([("pids.max", "1")])
+
+
+@pytest.mark.parametrize(("path", "rootless"), [("/a", True), (None, False)])
+def test_rootless_create_fails_when_the_place_was_asked_for_or_we_are_root(
+    monkeypatch, make_legacy_tree, path, rootless
+) -> None:
+    found = cgroups.find(path, "x", rootless=rootless, hierarchies=[make_legacy_tree("pids").hierarchy()])
+    forbid(monkeypatch, errno.EACCES)
+    with pytest.raises(PermissionError):
         found.create()
-        found.write([("devices.deny", "a")])
-        assert (found.paths(), found.version("pids")) == ({}, 1)
-        found.delete()
-
-    def test_write_tells_why_when_something_is_limited(self, monkeypatch, make_legacy_tree) -> None:
-        found = cgroups.find(None, "x", rootless=True, hierarchies=[make_legacy_tree("pids").hierarchy()])
-        self.forbidden(monkeypatch, errno.EACCES)
-        found.create()
-        with pytest.raises(Unsupported, match="cannot set pids limit: container could not join .* Permission denied"):
-            found.write([("pids.max", "1")])
-
-    def test_write_tells_why_when_something_is_limited_on_v2(self, monkeypatch, unified_tree) -> None:
-        self.forbidden(monkeypatch, errno.EACCES)
-        found = cgroups.find(None, "x", rootless=True, hierarchies=[unified_tree.hierarchy()])
-        found.create()
-        assert found.version("pids") == 2
-        with pytest.raises(Unsupported, match="cannot set pids limit: container could not join .* Permission denied"):
-            found.write([("pids.max", "1")])
-
-    @pytest.mark.parametrize(("path", "rootless"), [("/a", True), (None, False)])
-    def test_create_fails_when_the_place_was_asked_for_or_we_are_root(
-        self, monkeypatch, make_legacy_tree, path, rootless
-    ) -> None:
-        found = cgroups.find(path, "x", rootless=rootless, hierarchies=[make_legacy_tree("pids").hierarchy()])
-        self.forbidden(monkeypatch, errno.EACCES)
-        with pytest.raises(PermissionError):
-            found.create()
 
 
 @pytest.mark.parametrize("sub", ["../other", "..", "x/../../../a", "/../../etc", "../ab"])
@@ -278,10 +278,11 @@ def test_write_says_why_when_a_controller_cannot_be_switched_on(unified_tree, mo
         raise busy if value.startswith("+") else FileNotFoundError(errno.ENOENT, "none", path)
 
     monkeypatch.setattr("pyoci.cgroups.unified.write", refuse)
-    with pytest.raises(OSError, match="controller pids cannot be enabled: .*busy"):
+    with pytest.raises(OSError, match=r"controller pids cannot be enabled: .*busy"):
         found.write([("pids.max", "1")])
 
 
+@pytest.mark.clause("linux.cgroup-ownership.files", "linux.cgroup-ownership.fallback")
 def test_own_chowns_what_is_delegated_and_there(unified_tree, unified, monkeypatch, tmp_path) -> None:
     unified_tree.cgroup("a", cgroup__threads="", pids__max="")
     delegate = tmp_path / "delegate"
@@ -302,6 +303,7 @@ def test_own_chowns_what_is_delegated_and_there(unified_tree, unified, monkeypat
     assert [name for name, *_ in owned] == [".", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
 
 
+@pytest.mark.clause("linux.cgroup-ownership.legacy")
 def test_own_does_nothing_when_v1_is_there(unified_tree, make_legacy_tree, monkeypatch) -> None:
     monkeypatch.setattr(os, "chown", lambda *_: pytest.fail("chown"))
     cgroups.find("/a", "x", hierarchies=[make_legacy_tree("pids").hierarchy(), unified_tree.hierarchy()]).own(1)

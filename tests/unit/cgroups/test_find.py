@@ -25,12 +25,17 @@ V2 = Hierarchy(2, (), "/v2", "/own/x")
         pytest.param("a:b:c", "/pids/own/x/a:b:c", "/v2/own/a:b:c", id="systemd's form is a name like others"),
     ],
 )
+@pytest.mark.clause(
+    "linux.cgroups-path.absolute", "linux.cgroups-path.relative", "linux.cgroups-path.default",
+    "linux.cgroups-path.same-place",
+)  # fmt: skip
 def test_find_places_the_cgroup_when_given_a_path(path, legacy, unified) -> None:
     found = cgroups.find(path, "box", hierarchies=[V1, V2])
     assert found.paths() == {"pids": legacy, "": unified}
 
 
 @pytest.mark.parametrize("path", ["/", "//", "/..", "..", ".", "a/.."])
+@pytest.mark.clause("linux.cgroups-path.invalid")
 def test_find_refuses_when_the_path_is_the_root_itself(path) -> None:
     with pytest.raises(ConfigError, match=r"linux\.cgroupsPath: .* is the root of all cgroups"):
         cgroups.find(path, "box", hierarchies=[V1])
@@ -51,7 +56,7 @@ def test_find_goes_on_when_rootless_without_hierarchy_and_nothing_is_limited() -
     found.write([])
     found.device_rules([])
     assert (found.paths(), found.pids(), found.directory_fd(), found.tasks()) == ({}, [], -1, [])
-    with pytest.raises(Unsupported, match="cannot set pids limit: container could not join or create cgroup: .*mountp"):
+    with pytest.raises(Unsupported, match=r"cannot set pids limit: container could not join or .*: .*mountp"):
         found.write([("pids.max", "1")])
     found.delete()
 
@@ -87,6 +92,8 @@ def test_load_makes_the_same_cgroup_when_given_its_state() -> None:
 def test_mounts_names_hierarchies_and_links_when_controllers_share_one() -> None:
     shared = Hierarchy(1, ("cpu", "cpuacct"), "/sys/fs/cgroup/cpu,cpuacct", "/")
     assert cgroups.find("/a", "box", hierarchies=[shared, V1, V2]).mounts() == [
-        ("cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/a", ("cpu", "cpuacct")), ("pids", "/pids/a", ()), ("v2", "/v2/a", ()),
+        ("cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/a", ("cpu", "cpuacct")),
+        ("pids", "/pids/a", ()),
+        ("v2", "/v2/a", ()),
     ]
     assert cgroups.find("/a", "box", hierarchies=[V2]).mounts() == [("", "/v2/a", ())]

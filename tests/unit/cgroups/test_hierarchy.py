@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def host(tmp_path: Path):  # noqa: ANN201
+def host(tmp_path: Path):
     """``host(cgroup, directories, mountinfo)`` is a machine of these files; its answer is what ``mounted`` finds."""
 
     def make(cgroup: str, files: tuple[str, ...] = (), mountinfo: str | None = None) -> list[tuple[object, ...]]:

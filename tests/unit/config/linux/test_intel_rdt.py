@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from pyoci.config.linux import intel_rdt
@@ -30,12 +33,14 @@ def tree(tmp_path):
         pytest.param({"schemata": ["L3:0=f", "MB:0=1\n"]}, "schemata[1]", id="a newline"),
     ],
 )
+@pytest.mark.clause("linux.intel-rdt.clos-id.path", "linux.intel-rdt.schemata.form")
 def test_read_refuses(value, field):
     with pytest.raises(ConfigError) as caught:
         IntelRdt.read(value)
     assert field == caught.value.field
 
 
+@pytest.mark.clause("linux.intel-rdt.unmounted")
 def test_find_reads_mountinfo(tmp_path):
     mountinfo = tmp_path / "mountinfo"
     mountinfo.write_text(
@@ -47,6 +52,7 @@ def test_find_reads_mountinfo(tmp_path):
         intel_rdt.find(str(mountinfo))
 
 
+@pytest.mark.clause("linux.intel-rdt.clos-id.absent", "linux.intel-rdt.schemata.order")
 def test_create_makes_a_class_of_the_containers_own(tree):
     state = intel_rdt.create("web", IntelRdt(), str(tree))
     assert state == {"path": f"{tree}/web", "mon_path": "", "remove": True}
@@ -56,12 +62,14 @@ def test_create_makes_a_class_of_the_containers_own(tree):
     intel_rdt.delete(state)
 
 
+@pytest.mark.clause("linux.intel-rdt.schemata.order")
 def test_create_writes_the_schemata_in_order(tree):
     section = IntelRdt.read({"schemata": ["L2:0=1", "SMBA:0=8"], "memBwSchema": "MB:0=20", "l3CacheSchema": "L3:0=f"})
     intel_rdt.create("web", section, str(tree))
     assert (tree / "web/schemata").read_text() == "L3:0=f\nMB:0=20\nL2:0=1\nSMBA:0=8\n"
 
 
+@pytest.mark.clause("linux.intel-rdt.clos-id.made", "linux.intel-rdt.clos-id.kept")
 def test_create_keeps_a_named_class(tree):
     state = intel_rdt.create("web", IntelRdt.read({"closID": "new", "memBwSchema": "MB:0=20"}), str(tree))
     assert (tree / "new/schemata").read_text() == "MB:0=20\n"
@@ -79,6 +87,7 @@ def test_create_keeps_a_named_class(tree):
         pytest.param({"closID": "shared", "schemata": ["MB:1=70", "L3:1=f"]}, "shared", id="same, in part"),
     ],
 )
+@pytest.mark.clause("linux.intel-rdt.clos-id.root", "linux.intel-rdt.clos-id.made", "linux.intel-rdt.clos-id.kept")
 def test_create_takes_an_existing_class(section, path, tree):
     before = (tree / path / "schemata").read_text()
     state = intel_rdt.create("web", IntelRdt.read(section), str(tree))
@@ -96,12 +105,14 @@ def test_create_takes_an_existing_class(section, path, tree):
         pytest.param({"closID": "none"}, "does not exist", id="missing, and no schema"),
     ],
 )
+@pytest.mark.clause("linux.intel-rdt.clos-id.missing", "linux.intel-rdt.clos-id.made")
 def test_create_refuses_a_class_that_is_not_as_wanted(section, text, tree):
     with pytest.raises(StepError, match=text):
         intel_rdt.create("web", IntelRdt.read(section), str(tree))
     assert not (tree / "web").exists()
 
 
+@pytest.mark.clause("linux.intel-rdt.monitoring", "general.errors-leave-nothing")
 def test_create_removes_what_it_made_when_monitoring_fails(tree):
     with pytest.raises(StepError, match="make the monitoring group") as caught:
         intel_rdt.create("web", IntelRdt.read({"enableMonitoring": True}), str(tree))
@@ -109,6 +120,7 @@ def test_create_removes_what_it_made_when_monitoring_fails(tree):
     assert not (tree / "web").exists()
 
 
+@pytest.mark.clause("linux.intel-rdt.tasks", "linux.intel-rdt.monitoring")
 def test_add_writes_the_pid_to_class_and_monitoring_group(tree):
     state = intel_rdt.create("web", IntelRdt.read({"closID": "shared", "enableMonitoring": True}), str(tree))
     assert state["mon_path"] == f"{tree}/shared/mon_groups/web"
@@ -125,3 +137,26 @@ def test_failed_schemata_are_explained_by_the_kernel(tree):
     (tree / "info/last_cmd_status").write_text("MB value 5 exceeds limits [10,100]\n")
     with pytest.raises(StepError, match="exceeds limits"):
         intel_rdt._write_schemata(str(tree / "no such class"), ["MB:0=5"], str(tree))
+
+
+@pytest.mark.clause("linux.intel-rdt.old-properties")
+def test_read_ignores_what_has_been_dropped(tree):
+    section = IntelRdt.read({"enableCMT": True, "enableMBM": "yes"})
+    assert not section.enable_monitoring
+    assert intel_rdt.create("web", section, str(tree))["mon_path"] == ""
+
+
+def test_create_says_so_when_all_classes_are_in_use(tree, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(os, "mkdir", full)
+    with pytest.raises(StepError, match=r"cannot make the CLOS: .*all classes of service are in use"):
+        intel_rdt.create("web", IntelRdt(), str(tree))
+
+
+def test_delete_removes_the_class_when_the_monitoring_group_is_gone_already(tree):
+    (tree / "web/mon_groups").mkdir(parents=True)
+    (tree / "web/mon_groups").rmdir()
+    intel_rdt.delete({"path": f"{tree}/web", "mon_path": f"{tree}/web/mon_groups/web", "remove": True})
+    assert not (tree / "web").exists()

@@ -16,11 +16,13 @@ def written(*rules):
     return list(settings(resources, lambda _: 1))
 
 
+@pytest.mark.clause("linux.resources.devices.default-list", "linux.resources.devices.legacy")
 def test_settings_on_v1_forbid_all_but_the_default_devices_when_there_are_no_rules() -> None:
     expected = [("devices.deny", "a"), *[("devices.allow", text) for text in DEFAULT]]
     assert written() == list(settings(Resources.read({}), lambda _: 1)) == expected
 
 
+@pytest.mark.clause("linux.resources.devices.order", "linux.resources.devices.legacy")
 def test_settings_on_v1_add_what_is_allowed_and_take_away_what_is_forbidden_again() -> None:
     rules = [
         {"allow": False, "access": "rwm"}, {"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rw"},
@@ -31,6 +33,7 @@ def test_settings_on_v1_add_what_is_allowed_and_take_away_what_is_forbidden_agai
     assert texts[:4] == ["a", "b 8:0 r", "b 9:0 rwm", "c 10:* r"]
 
 
+@pytest.mark.clause("linux.resources.devices.legacy", "linux.resources.devices.defaults")
 def test_settings_on_v1_list_what_is_forbidden_when_all_is_allowed() -> None:
     rules = [{"allow": True}, {"allow": False, "type": "b", "major": 8, "minor": 0, "access": "rw"},
              {"allow": False, "type": "c", "major": 1, "minor": 3}]
@@ -58,6 +61,7 @@ def test_settings_refuse_when_nothing_can_confine_devices() -> None:
         list(settings(Resources.read({}), lambda _: 0))
 
 
+@pytest.mark.clause("linux.resources.devices.order", "linux.resources.devices.default-list")
 def test_rules_come_after_a_prohibition_and_before_the_defaults() -> None:
     asked = Resources.read({"devices": [{"allow": True, "type": "c", "major": 4, "access": "r"}]}).devices
     assert devices.rules(asked) == [

@@ -1,0 +1,291 @@
+"""The engines that call a runtime, each with all it needs in namespaces and directories of its own.
+
+Nothing of the machine is touched: a mount namespace with an empty /run holds their state, a network namespace their
+interfaces. When they end, both are gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.support import rootfs
+from tests.support.waiting import wait_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOME = "/run/engine"  # a short path: sockets are made below it
+IMAGE = "localhost/observed:latest"
+ON_TERMINAL = "@terminal"  # among a subcommand's words: run it on a terminal of its own
+_CGROUPS = Path("/sys/fs/cgroup")
+_PARENTS = ("libpod_parent", "docker", "default", "buildah", "machine")
+_PREPARE = f"""
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p {HOME}/volume/inside {HOME}/shared /run/lock
+mount -t tmpfs tmpfs {HOME}/shared
+mount --make-rshared /
+ip link set lo up
+echo ready
+exec sleep infinity
+"""
+
+
+def make_image(archive: Path, observer: str) -> None:
+    """Make an image of busybox and the script *observer* as an archive that all engines read."""
+    tree = rootfs.make(archive.parent / "image")
+    (tree / "bin/observe").write_text(observer)
+    (tree / "bin/observe").chmod(0o755)
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(tree, ".", recursive=False)  # engines that find no mode for "/" make it 0700
+        for name in sorted(os.listdir(tree)):
+            tar.add(tree / name, name)
+    shutil.rmtree(tree)
+    digest = hashlib.sha256(layer.getvalue()).hexdigest()
+    config = json.dumps({
+        "architecture": "amd64", "os": "linux", "created": "2024-01-01T00:00:00Z",
+        "config": {"Env": ["PATH=/usr/bin:/bin"], "Cmd": ["observe"], "WorkingDir": "/"},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        "history": [{"created": "2024-01-01T00:00:00Z", "created_by": "pyoci's tests"}],
+    }).encode()  # fmt: skip
+    named = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps([{"Config": named, "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(archive, "w") as tar:
+        for name, data in ((named, config), ("layer.tar", layer.getvalue()), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+
+
+class Place:
+    """Namespaces the engines live in; ``with`` ends everything that was started there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._cgroups = _parents()
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--net", "sh", "-c", _PREPARE], stdout=subprocess.PIPE, text=True
+        )
+        assert self._holder.stdout
+        assert self._holder.stdout.readline() == "ready\n"
+        self.root = Path(f"/proc/{self._holder.pid}/root")
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self._signal_inhabitants(number)
+        self._holder.kill()
+        self._holder.wait()
+        assert self._holder.stdout
+        self._holder.stdout.close()
+        for parent in sorted(set(_parents()) - set(self._cgroups)):
+            for path, _, _ in os.walk(parent, topdown=False):
+                os.rmdir(path)
+
+    def _inhabitants(self) -> list[int]:
+        """The processes in our mount namespace or with it as their root, apart from its holder."""
+        ours = os.stat(f"/proc/{self._holder.pid}/ns/net").st_ino
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if int(pid) != self._holder.pid and os.stat(f"/proc/{pid}/ns/net").st_ino == ours:
+                    found.append(int(pid))
+            except OSError:
+                continue
+        return found
+
+    def _signal_inhabitants(self, number: int) -> None:
+        for pid in self._inhabitants():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        try:
+            wait_for(lambda: not self._inhabitants(), "the end of the engines", 8)
+        except AssertionError:
+            if number == signal.SIGKILL:
+                raise
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """*words* as a command in this place, with an environment that says nothing of the machine."""
+        entered = ["nsenter", "--target", str(self._holder.pid), "--mount", "--net"]
+        environment = [f"HOME={HOME}", f"XDG_RUNTIME_DIR={HOME}", f"TMPDIR={HOME}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        return [*entered, "env", "-i", "-C", HOME, *environment, *words]
+
+    def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run *words* to their end; both streams in files, for a detached container inherits them."""
+        out = self.directory / "out"
+        with out.open("w") as file:
+            finished = subprocess.run(
+                self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
+                timeout=60,
+            )  # fmt: skip
+        return subprocess.CompletedProcess(words, finished.returncode, out.read_text(errors="replace"))
+
+    def spawn(self, words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a daemon."""
+        with log.open("wb") as file:
+            return subprocess.Popen(
+                self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> str:
+        """Write a file below HOME; its path there."""
+        path = self.root / HOME.lstrip("/") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return f"{HOME}/{name}"
+
+
+def _parents() -> list[str]:
+    """The cgroups directly below a hierarchy's root that engines make."""
+    tops = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]
+    return [str(top / name) for top in tops for name in _PARENTS if (top / name).is_dir()]
+
+
+class Engine:
+    """One engine that uses *runtime*: ``prepare``, then ``command`` gives the words to run."""
+
+    name = ""
+    version = ("--version",)
+
+    def __init__(self, place: Place, runtime: str) -> None:
+        self.place = place
+        self.runtime = runtime
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The words before every subcommand."""
+        return []
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line of the engine's subcommand *words*."""
+        return [self.name, *self.options, *words]
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a subcommand. Raises AssertionError when it fails."""
+        command = self.command([word for word in words if word != ON_TERMINAL])
+        if ON_TERMINAL in words:
+            command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
+        finished = self.place.run(command)
+        assert finished.returncode == 0, f"{command}\n{finished.stdout}"
+        return finished
+
+    def prepare(self, image: Path) -> None:
+        """Start what has to run, and read the *image*."""
+        self("load", "--input", str(image))
+
+    def end(self) -> None:
+        """Stop what prepare started."""
+        if self._daemon:
+            self._daemon.terminate()
+            self._daemon.wait(20)
+
+    def version_text(self) -> str:
+        """The engine's name and version."""
+        return self.place.run([self.name, "--version"]).stdout.strip()
+
+    def _start(self, words: Sequence[str], socket: str) -> None:
+        self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
+        path = self.place.root / socket.lstrip("/")
+        wait_for(path.exists, f"{self.name}'s socket", 30)
+
+
+class Podman(Engine):
+    """podman, which starts conmon for each container."""
+
+    name = "podman"
+
+    @property
+    def options(self) -> list[str]:
+        """Storage of its own, and no systemd."""
+        return [
+            "--root", f"{HOME}/podman/root", "--runroot", f"{HOME}/podman/run", "--tmpdir", f"{HOME}/podman/tmp",
+            "--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime", self.runtime,
+        ]  # fmt: skip
+
+
+class Docker(Engine):
+    """docker with a daemon, which starts its own containerd."""
+
+    name = "docker"
+
+    @property
+    def options(self) -> list[str]:
+        """Its socket."""
+        return ["--host", f"unix://{HOME}/docker.sock"]
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """Debian's client: a machine may have another in front of it."""
+        return [f"/usr/bin/{self.name}", *self.options, *words]
+
+    def prepare(self, image: Path) -> None:
+        """Start the daemon without networks: the kernel need not have bridges or NAT."""
+        config = self.place.write("daemon.json", "{}")
+        self._start(
+            [
+                "dockerd", "--config-file", config, "--host", f"unix://{HOME}/docker.sock",
+                "--data-root", f"{HOME}/docker/data", "--exec-root", f"{HOME}/docker/exec", "--pidfile", f"{HOME}/docker.pid",
+                "--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false",
+                "--add-runtime", f"recorded={self.runtime}", "--default-runtime", "recorded",
+            ],
+            f"{HOME}/docker.sock",
+        )  # fmt: skip
+        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "dockerd", 30)
+        super().prepare(image)
+
+
+class Containerd(Engine):
+    """containerd, as ctr and most orchestrators use it."""
+
+    name = "ctr"
+
+    @property
+    def options(self) -> list[str]:
+        """Its socket."""
+        return ["--address", f"{HOME}/containerd.sock"]
+
+    def prepare(self, image: Path) -> None:
+        """Start the daemon with what ctr needs."""
+        config = self.place.write(
+            "containerd.toml",
+            f'version = 2\nroot = "{HOME}/containerd/root"\nstate = "{HOME}/containerd/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{HOME}/containerd.sock"\n',
+        )
+        self._start(["containerd", "--config", config], f"{HOME}/containerd.sock")
+        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "containerd", 30)
+        self("image", "import", str(image))
+
+
+class Buildah(Engine):
+    """buildah, whose ``run`` is a build step."""
+
+    name = "buildah"
+
+    @property
+    def options(self) -> list[str]:
+        """Storage of its own."""
+        return ["--root", f"{HOME}/buildah/root", "--runroot", f"{HOME}/buildah/run", "--storage-driver=overlay"]
+
+    def prepare(self, image: Path) -> None:
+        """Read the image."""
+        self("pull", f"docker-archive:{image}")
+
+
+ENGINES: dict[str, type[Engine]] = {"podman": Podman, "docker": Docker, "containerd": Containerd, "buildah": Buildah}

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from pyoci.container import store
+from pyoci.container.container import Container
+from pyoci.errors import ContainerError, ContainerExists, ContainerNotFound, InvalidId
+
+
+@pytest.mark.parametrize(
+    "container_id",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(".", id="the directory itself"),
+        pytest.param("..", id="the one above"),
+        pytest.param("a/b", id="slash"),
+        pytest.param("../a", id="out of the root"),
+        pytest.param("a b", id="space"),
+        pytest.param("a\n", id="newline at the end"),
+        pytest.param("a\0", id="NUL"),
+        pytest.param("é", id="letter outside ASCII"),
+        pytest.param("٣", id="digit outside ASCII"),
+        pytest.param("a:b", id="colon"),
+        pytest.param("~", id="tilde"),
+        pytest.param("a" * 256, id="256 letters"),
+        pytest.param("\udcff", id="no UTF-8"),
+    ],
+)
+@pytest.mark.clause("create.id-taken")
+def test_id_is_refused_when_no_directory_may_have_such_a_name(home: store.Store, container_id: str) -> None:
+    with pytest.raises(InvalidId, match="invalid container ID format"):
+        home.claim(container_id)
+    with pytest.raises(InvalidId):
+        home.load(container_id)
+    assert not Path(home.root).exists()
+
+
+@pytest.mark.parametrize("container_id", ["0", "-", "...", "_+-.", "a" * 255, "Web-1.example_com+x"])
+def test_id_is_taken_when_it_has_letters_digits_and_a_few_signs(home: store.Store, container_id: str) -> None:
+    claimed = home.claim(container_id)
+    assert Path(claimed.path) == Path(home.root, container_id)
+    assert home.ids() == [container_id]
+    store.unlock(claimed)
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o777, 0])
+def test_claim_makes_a_directory_one_can_pass_when_the_umask_is_odd(home: store.Store, mask: int) -> None:
+    """A container's root, somebody else on the host, passes through it to its fifo; nobody lists it."""
+    Path(home.root).mkdir(parents=True)
+    before = os.umask(mask)
+    try:
+        claimed = home.claim("box")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(claimed.path).st_mode) == 0o711
+    store.unlock(claimed)
+
+
+@pytest.mark.clause("state.unique-id", "create.id-taken")
+def test_claim_refuses_when_the_id_is_taken_even_by_nothing_complete(home: store.Store, container: Container) -> None:
+    with pytest.raises(ContainerExists, match='container with given ID already exists: "box"'):
+        home.claim("box")
+    assert store.is_locked(container)
+
+
+def test_claim_says_where_when_the_root_directory_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ContainerError, match=r"cannot make the state directory .*/x/box: Not a directory") as caught:
+        store.Store(str(tmp_path / "file" / "x")).claim("box")
+    assert caught.value.details["file"] == str(tmp_path / "file" / "x" / "box")
+
+
+@pytest.mark.clause("state.missing")
+def test_load_says_where_it_looked_when_there_is_no_such_container(home: store.Store) -> None:
+    with pytest.raises(ContainerNotFound, match=f'container does not exist: "box" below {home.root}'):
+        home.load("box")
+
+
+def test_load_gives_what_was_saved_when_read_again(home: store.Store, container: Container) -> None:
+    container.record.update(bundle="/b", annotations={"a": "ü"}, pid=7, complete=True)
+    container.save()
+    loaded = home.load("box")
+    assert loaded.record == container.record
+    assert (loaded.id, loaded.path, loaded.pid, loaded.bundle) == ("box", container.path, 7, "/b")
+
+
+def test_load_gives_an_incomplete_container_when_nothing_is_written_yet(
+    home: store.Store, container: Container
+) -> None:
+    assert home.load("box").record["complete"] is False
+
+
+def test_load_keeps_what_a_newer_version_wrote_and_fills_what_an_older_did_not(
+    home: store.Store, container: Container
+) -> None:
+    Path(container.path, "state.json").write_text('{"pid": 3, "future": [1]}')
+    loaded = home.load("box")
+    assert (loaded.pid, loaded.record["future"], loaded.record["startTime"]) == (3, [1], 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"id": "box", "pid": 4', id="cut off"),
+        pytest.param(b"\xff\xfe{}", id="not UTF-8"),
+        pytest.param(b"\0" * 4096, id="zeros, as after a crash"),
+        pytest.param(b"[]", id="an array"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'"text"', id="a string"),
+        pytest.param(b"{} {}", id="two objects"),
+    ],
+)
+def test_load_says_which_file_when_the_state_is_damaged(
+    home: store.Store, container: Container, content: bytes
+) -> None:
+    file = Path(container.path, "state.json")
+    file.write_bytes(content)
+    with pytest.raises(ContainerError, match="the state of box is damaged: ") as caught:
+        home.load("box")
+    assert caught.value.details["file"] == str(file)
+
+
+def test_ids_are_sorted_and_only_of_directories_when_others_left_things_there(home: store.Store) -> None:
+    assert home.ids() == []
+    for name in ("b", "a", "10", "9"):
+        store.unlock(home.claim(name))
+    Path(home.root, "file").touch()
+    Path(home.root, "with space").mkdir()
+    Path(home.root, "dangling").symlink_to("nowhere")
+    assert home.ids() == ["10", "9", "a", "b"]
+
+
+def test_lock_is_refused_after_a_while_when_another_holds_it(
+    home: store.Store, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LOCK_SECONDS", 0.0)
+    other = home.load("box")
+    with pytest.raises(ContainerError, match="another operation on box has not ended within 0 s"):
+        store.lock(other)
+    store.unlock(other)
+    assert store.is_locked(other)
+
+
+def test_lock_is_had_when_the_holder_lets_go(home: store.Store, container: Container) -> None:
+    other = home.load("box")
+    waiting = threading.Thread(target=store.lock, args=(other,))
+    waiting.start()
+    store.unlock(container)
+    waiting.join()
+    assert other.lock_fd >= 0
+    assert store.is_locked(container)
+    store.unlock(other)
+    assert not store.is_locked(container)
+
+
+def test_lock_is_free_when_its_holder_has_died(home: store.Store) -> None:
+    if (pid := os.fork()) == 0:
+        home.claim("box")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert not store.is_locked(home.load("box"))
+    assert home.load("box").status == "stopped"
+
+
+def test_unlock_does_nothing_when_done_twice(container: Container) -> None:
+    store.unlock(container)
+    store.unlock(container)
+    assert container.lock_fd == -1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "made anew"])
+def test_lock_is_refused_when_the_container_was_deleted_meanwhile(
+    home: store.Store, container: Container, again: bool
+) -> None:
+    other = home.load("box")
+    waiting: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            store.lock(other)
+        except ContainerNotFound as error:
+            waiting.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while other.lock_fd < 0:  # until it has opened the directory that is about to go
+        pass
+    store.remove(container)
+    if again:
+        store.unlock(home.claim("box"))
+    store.unlock(container)
+    thread.join()
+    assert [str(error) for error in waiting] == [f'container does not exist: "box" below {home.root}']
+    assert other.lock_fd == -1
+
+
+def test_lock_is_refused_when_the_container_is_gone(home: store.Store, container: Container) -> None:
+    other = home.load("box")
+    store.remove(container)
+    with pytest.raises(ContainerNotFound):
+        store.lock(other)
+    assert not store.is_locked(other)
+
+
+@pytest.mark.clause("delete.id-again", "delete.removes-all")
+def test_remove_forgets_everything_below_and_nothing_else(
+    home: store.Store, container: Container, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    Path(container.path, "notify", "deep").mkdir(parents=True)
+    Path(container.path, "notify", "deep", "file").touch()
+    Path(container.path, "link").symlink_to(outside / "kept")
+    os.mkfifo(f"{container.path}/exec.fifo")
+    store.remove(container)
+    store.remove(container)
+    assert home.ids() == []
+    assert (outside / "kept").exists()
+    store.unlock(home.claim("box"))

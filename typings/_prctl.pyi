@@ -1,0 +1,3 @@
+"""The part of python-prctl's C module that pyoci uses."""
+
+def prctl(option: int, value: int = ..., /) -> int: ...
