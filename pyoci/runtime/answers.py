@@ -16,18 +16,19 @@ from pyoci.syscalls import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pyoci.cgroups.cgroup import Cgroup
     from pyoci.config import Config
     from pyoci.config.hooks import Hook
     from pyoci.container.container import Container
     from pyoci.runtime.birth import Birth
+    from pyoci.runtime.options import Options
     from pyoci.runtime.steps import Step
     from pyoci.runtime.undo import Undo
 
 
-def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config) -> None:
+def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, options: Options) -> None:
     """Say what the runtime does whenever the child of *birth* asks for something."""
     birth.answers = {
         "maps": lambda _: _write_id_maps(birth.stage_pid, parsed),
@@ -35,14 +36,15 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config) -
         "listener": lambda message: _deliver_listener(message, birth, container, parsed),
     }
     if not birth.init.joining:
-        birth.on_born = lambda: _admit(birth.pid, container, cgroup, parsed)
+        birth.on_born = lambda: _admit(birth.pid, container, parsed)
+        birth.meanwhile = lambda: _limit(cgroup, parsed, options)
+    birth.on_terminal = options.on_terminal
     birth.on_warning = log.warning
     birth.on_death = lambda status: _describe_death(status, cgroup)
 
 
-def walk_into(cgroup: Cgroup, sub: Mapping[str, str] | None = None) -> Step:
-    """The step by which a process enters *cgroup* itself, which on v1 is much faster than being moved."""
-    tasks = cgroup.tasks(sub)
+def walking_in(tasks: list[int]) -> Step:
+    """The step by which a process enters the cgroups of *tasks* itself: on v1 much faster than being moved."""
     return "cgroups.walk_in", lambda _: cgroups.walk_in(tasks)
 
 
@@ -62,12 +64,16 @@ def _write_id_maps(pid: int, parsed: Config) -> None:
     steps.section("linux.id_mappings").write(pid, parsed.linux.uid_mappings, parsed.linux.gid_mappings)
 
 
-def _admit(pid: int, container: Container, cgroup: Cgroup, parsed: Config) -> None:
-    """Note who init is, and give it what only the runtime can: network devices, limits."""
+def _admit(pid: int, container: Container, parsed: Config) -> None:
+    """Note who init is, and give it the host's network devices it is to have."""
     container.born(pid)
     container.save()
     if parsed.linux.net_devices:
         _move_net_devices(pid, parsed)
+
+
+def _limit(cgroup: Cgroup, parsed: Config, options: Options) -> None:
+    """Write the limits, give the cgroup to whom it shall belong, and do what the caller has left to do."""
     if cgroup.version("devices") == 2:
         cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
     resources = parsed.linux.resources
@@ -77,6 +83,7 @@ def _admit(pid: int, container: Container, cgroup: Cgroup, parsed: Config) -> No
     owner = cgroup_ownership.owner(parsed)
     if owner is not None:
         cgroup.own(owner)
+    options.meanwhile()
 
 
 def _move_net_devices(pid: int, parsed: Config) -> None:

@@ -39,17 +39,22 @@ class Birth:
         self.stage_pid = 0
         self.answers: dict[str, Callable[[Message], None]] = {}
         self.on_born: Callable[[], object] = bool
+        """What init has to wait for."""
+        self.meanwhile: Callable[[], object] = bool
+        """What the runtime does while init works."""
         self.on_terminal: Callable[[int], None] = os.close
         self.on_warning: Callable[[str], object] = str
         self.on_death: Callable[[int], str] = str
         self.kept_from_child: list[int] = []
         """Descriptors the child must not hold, such as the lock on the container."""
+        self.kept_from_runtime: list[int] = []
+        """Descriptors that are only for the child."""
         self._waits = init.start_fd >= 0
         self._stage, self._until_ready, self._at_start = stage, until_ready, at_start
         self._channel, init.channel = Channel.pair()
 
     def fork(self, cgroup_fd: int = -1) -> None:
-        """Fork *stage*, on v2 straight into the cgroup, and close *cgroup_fd*. It goes on by itself; see ``converse``."""
+        """Fork *stage*, on v2 straight into the cgroup of *cgroup_fd*, which is closed. It goes on by itself."""
         self.stage_pid = process.clone(cgroup_fd=cgroup_fd)
         if cgroup_fd >= 0:
             os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
@@ -59,9 +64,8 @@ class Birth:
                 os.close(fd)
             self._be_stage()
         self.init.channel.close()
-        for fd in (self.init.start_fd, self.init.result_fd):
-            if fd >= 0:
-                os.close(fd)
+        for fd in self.kept_from_runtime:
+            os.close(fd)
 
     # The child's side. Nothing here returns.
 
@@ -134,6 +138,7 @@ class Birth:
         self._channel.send({})
         os.waitpid(self.stage_pid, 0)
         self.stage_pid = 0
+        self.meanwhile()
 
     def abort(self) -> None:
         """Kill what was forked, and wait until it is gone."""

@@ -45,8 +45,6 @@ from pyoci.syscalls import files, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pyoci.cgroups.cgroup import Cgroup
     from pyoci.config import Config
     from pyoci.config.process import Process
@@ -126,13 +124,14 @@ def create(root: str, container_id: str, bundle: str, **given: object) -> Contai
     Raises PyociError, having left nothing behind.
     """
     options = Options(**{"detach": True, **given})
-    container = bear(root, container_id, bundle, options, handover.console_taker(options))
+    options.on_terminal = handover.console_taker(options)
+    container = bear(root, container_id, bundle, options)
     store.unlock(container)
     return container
 
 
-def bear(root: str, container_id: str, bundle: str, options: Options, on_terminal: Callable[[int], None]) -> Container:
-    """Create a container and keep the lock on it; *on_terminal* is given the master of its pty."""
+def bear(root: str, container_id: str, bundle: str, options: Options) -> Container:
+    """Create a container and keep the lock on it."""
     bundle = os.path.abspath(bundle)
     text = config.read(bundle, options.config_file)
     parsed = config.load(text, options.config_file)
@@ -146,7 +145,7 @@ def bear(root: str, container_id: str, bundle: str, options: Options, on_termina
             _describe(container, parsed, text, bundle, options)
             if notify_socket.manager():
                 parsed = notify_socket.shown(parsed, container)
-            _give_birth(container, parsed, options, on_terminal, undo)
+            _give_birth(container, parsed, options, undo)
             handover.tell(container.pid, options)
             container.record["complete"] = True
             container.save()
@@ -172,9 +171,7 @@ def _describe(container: Container, parsed: Config, text: bytes, bundle: str, op
     )
 
 
-def _give_birth(
-    container: Container, parsed: Config, options: Options, on_terminal: Callable[[int], None], undo: Undo
-) -> None:
+def _give_birth(container: Container, parsed: Config, options: Options, undo: Undo) -> None:
     """Prepare, make the cgroup, fork, and talk to the child until it is ready."""
     try:
         init = _init(container, parsed, options)
@@ -182,12 +179,13 @@ def _give_birth(
         init.cgroup_mounts = cgroup.mounts
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
-        stage = [answers.walk_into(cgroup), *steps.find(STAGE, init)]
+        tasks = cgroup.tasks()
+        stage = [answers.walking_in(tasks), *steps.find(STAGE, init)]
         birth = Birth(init, stage, steps.find(inside, init), steps.find(START, init))
         init.environment.update(options.environment())
         birth.kept_from_child = [container.lock_fd]
-        answers.attend(birth, container, cgroup, parsed)
-        birth.on_terminal = on_terminal
+        birth.kept_from_runtime = [init.start_fd, init.result_fd, *tasks]
+        answers.attend(birth, container, cgroup, parsed, options)
         undo.push(birth.abort)
         birth.fork(cgroup.directory_fd())
         into_resctrl_group(birth.stage_pid)

@@ -19,8 +19,6 @@ from pyoci.syscalls import namespaces, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pyoci.cgroups.cgroup import Cgroup
     from pyoci.config import Config
     from pyoci.config.linux import Linux
@@ -69,11 +67,13 @@ def execute(root: str, container_id: str, document: dict[str, object], **given: 
     options.check_fds()
     process.close_range(3, flags=process.CLOSE_RANGE_CLOEXEC)
     if options.detach:
-        _bear(container, parsed, wanted, options, handover.console_taker(options))
+        options.on_terminal = handover.console_taker(options)
+        _bear(container, parsed, wanted, options)
         return 0
     front = Foreground(adopt=False)
     try:
-        return front.wait_for(_bear(container, parsed, wanted, options, front.take_terminal))
+        options.on_terminal = front.take_terminal
+        return front.wait_for(_bear(container, parsed, wanted, options))
     finally:
         front.leave()
 
@@ -87,21 +87,21 @@ def _read(document: dict[str, object], linux: Linux) -> Process:
     return wanted
 
 
-def _bear(
-    container: Container, parsed: Config, wanted: Process, options: Options, on_terminal: Callable[[int], None]
-) -> int:
+def _bear(container: Container, parsed: Config, wanted: Process, options: Options) -> int:
     """Fork into the container; the process id, once the program is executed."""
     cgroup = container.cgroup()
     pidfd = os.pidfd_open(container.pid)
     try:
         with Undo() as undo:
             init = _init(container, parsed, wanted, options)
-            birth = Birth(init, _stage(init, cgroup, pidfd, options), _inside(init), steps.find(START, init))
+            sub = _sub_cgroups(options.cgroup)
+            tasks = cgroup.tasks(sub)
+            birth = Birth(init, _stage(init, tasks, pidfd), _inside(init), steps.find(START, init))
+            birth.kept_from_runtime = tasks
             init.environment.update(options.environment())
-            answers.attend(birth, container, cgroup, parsed)
-            birth.on_terminal = on_terminal
+            answers.attend(birth, container, cgroup, parsed, options)
             undo.push(birth.abort)
-            _fork(birth, cgroup, _sub_cgroups(options.cgroup), container.pid)
+            _fork(birth, cgroup, sub, container.pid)
             birth.converse()
             handover.tell(birth.pid, options)
     except (PyociError, OSError) as error:
@@ -122,11 +122,11 @@ def _init(container: Container, parsed: Config, wanted: Process, options: Option
     return init
 
 
-def _stage(init: Init, cgroup: Cgroup, pidfd: int, options: Options) -> list[Step]:
+def _stage(init: Init, tasks: list[int], pidfd: int) -> list[Step]:
     join: Step = ("exec.join", lambda init: _join(init, pidfd))
     return [
         *steps.find(STAGE, init),
-        answers.walk_into(cgroup, _sub_cgroups(options.cgroup)),
+        answers.walking_in(tasks),
         join,
         *steps.find(ENTERED, init),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pyoci.container import console
 from pyoci.syscalls import files
 
 TYPE_CHECKING = False
@@ -18,6 +17,8 @@ def console_taker(options: Options) -> Callable[[int], None]:
     """What passes the master of a pty on to ``--console-socket``, connected before anything is made."""
     if not options.console_socket:
         return os.close
+    from pyoci.container import console
+
     connection = console.connect(options.console_socket, "console socket")
 
     def take(master: int) -> None:
@@ -40,6 +41,8 @@ def tell(pid: int, options: Options) -> None:
 
 
 def _send_pidfd(path: str, pid: int) -> None:
+    from pyoci.container import console
+
     connection = console.connect(path, "pidfd socket")
     pidfd = os.pidfd_open(pid)
     console.hand_over(connection, pidfd, "pidfd")

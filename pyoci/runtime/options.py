@@ -7,6 +7,10 @@ import os
 from pyoci.container import notify_socket
 from pyoci.errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Options:
     """The options of create, run and exec, with their defaults."""
@@ -32,6 +36,10 @@ class Options:
     """For exec: sub-cgroups to enter, ``PATH`` or ``CONTROLLER:PATH``."""
     ignore_paused: bool = False
     listen_fds: int = 0
+    on_terminal: Callable[[int], None] = staticmethod(os.close)
+    """What is done with the master of the pty; for the modules here, not for callers."""
+    meanwhile: Callable[[], object] = bool
+    """What is done while the process sets itself up; likewise."""
 
     def __init__(self, **given: object) -> None:
         for name, value in given.items():

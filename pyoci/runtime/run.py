@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pyoci.container import store
 from pyoci.errors import ContainerError
-from pyoci.runtime import create, delete, handover, kill, start
-from pyoci.runtime.foreground import Foreground
+from pyoci.runtime import create
 from pyoci.runtime.options import Options
 
 TYPE_CHECKING = False
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyoci.container.container import Container
+    from pyoci.runtime.foreground import Foreground
 
 
 def run(root: str, container_id: str, bundle: str, **given: object) -> int:
@@ -21,26 +21,40 @@ def run(root: str, container_id: str, bundle: str, **given: object) -> int:
     The container is deleted afterwards unless ``keep`` is given, and in any case when it could not be started.
     """
     options = Options(**given)
+    options.meanwhile = _import_the_rest
     if options.detach:
-        container = create.bear(root, container_id, bundle, options, handover.console_taker(options))
-        _guarded(container, lambda: start.release(container))
-        store.unlock(container)
-        return 0
+        return _run_detached(root, container_id, bundle, options)
+    from pyoci.runtime.foreground import Foreground
+
     front = Foreground(adopt=not options.no_subreaper)
+    options.on_terminal = front.take_terminal
     try:
-        container = create.bear(root, container_id, bundle, options, front.take_terminal)
+        container = create.bear(root, container_id, bundle, options)
         status = _guarded(container, lambda: _attend(container, front))
     finally:
         front.leave()
-    if options.keep:
-        kill.end(container)
-        store.unlock(container)
-    else:
-        delete.destroy(container)
+    _end(container, keep=options.keep)
     return status
 
 
+def _import_the_rest() -> None:
+    """Import what is needed once the container is ready, while it is not."""
+    from pyoci.runtime import delete, kill, start  # noqa: F401 (imported for later)
+
+
+def _run_detached(root: str, container_id: str, bundle: str, options: Options) -> int:
+    from pyoci.runtime import handover, start
+
+    options.on_terminal = handover.console_taker(options)
+    container = create.bear(root, container_id, bundle, options)
+    _guarded(container, lambda: start.release(container))
+    store.unlock(container)
+    return 0
+
+
 def _attend(container: Container, front: Foreground) -> int:
+    from pyoci.runtime import start
+
     start.release(container)
     store.unlock(container)  # others may pause, kill or exec while it runs
     status = front.wait_for(container.pid)
@@ -48,11 +62,24 @@ def _attend(container: Container, front: Foreground) -> int:
     return status
 
 
+def _end(container: Container, *, keep: bool) -> None:
+    """End what outlived the program, and unless it is to be kept, delete the container."""
+    from pyoci.runtime import delete, kill
+
+    if keep:
+        kill.end(container)
+        store.unlock(container)
+    else:
+        delete.destroy(container)
+
+
 def _guarded(container: Container, action: Callable[[], int | None]) -> int:
     """Do *action*; if it fails, leave nothing of *container*."""
     try:
         return action() or 0
     except BaseException as error:
+        from pyoci.runtime import delete
+
         if isinstance(error, ContainerError) and not error.message.startswith("unable"):
             error.args = (f"unable to start container process: {error.message}",)
         delete.destroy(container)

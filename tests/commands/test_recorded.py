@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 
 import pytest
 
-from tests.support import recorded
+from tests.support import installed, recorded
 from tests.support.bundle import Bundle
 from tests.support.container import Container
 
@@ -16,6 +18,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CASES = recorded.cases()
+
+# Where we differ from the runc 1.1 that the fixtures were printed by: what it printed, what is printed under pyoci.
+_ON_PURPOSE = {
+    # linux.rootfsPropagation is the root's, and with an r in front that of all mounts below it.
+    "containerd/mounts": (r"(mount: \S+ \S+)", r"\1 shared"),
+    "docker/volumes": (r"(mount: / rw)", r"\1 shared"),
+    "podman/volumes": (r"(mount: / rw)", r"\1 shared"),
+    # linux.personality came to runc with 1.2.
+    "podman/umask": ("personality: 00000000", "personality: 00000008"),
+    # What stands in the container's /dev belongs to the container's root.
+    "podman/user-namespace": ("0 65534 0:0 /dev/mqueue", "0 0 0:0 /dev/mqueue"),
+}
+
+
+def _differences(expected: list[str], found: list[str]) -> list[str]:
+    return [line for line in difflib.ndiff(expected, found) if line[0] in "-+"]
 
 
 def _started(case: recorded.Case, new_container: Callable[[], Container], place: Path) -> list[recorded.Replay]:
@@ -40,14 +58,18 @@ def test_runs_as_recorded(case: recorded.Case, new_container: Callable[[], Conta
     for replay in reversed(replays):
         replay.to_the_end()
 
-    assert replays[-1].printed == case.printed
+    printed = replays[-1].printed
+    different = _ON_PURPOSE.get(case.name)
+    expected = [re.sub(*different, line) for line in case.printed] if different else case.printed
+    assert _differences(case.printed if installed.other_runtime() else expected, printed) == []
 
 
-@pytest.mark.parametrize("case", [case for case in _CASES if "hooks" in case.config], ids=lambda case: case.name)
-def test_gives_the_engines_hooks_the_state(
-    case: recorded.Case, new_container: Callable[[], Container], place: Path
+@pytest.mark.parametrize("name", ["docker/plain", "docker/privileged"])
+def test_gives_the_engines_hook_the_state(
+    name: str, new_container: Callable[[], Container], place: Path
 ) -> None:
-    """docker configures a container's network in a prestart hook."""
+    """docker moves a container's network in a prestart hook, whose arguments are its own."""
+    case = recorded.Case(recorded.DATA / name)
     (replay,) = _started(case, new_container, place)
     pid = replay.container.pid
 

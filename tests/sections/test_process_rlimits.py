@@ -122,6 +122,7 @@ def test_a_soft_limit_above_the_hard_one_is_an_error(container: Container) -> No
 
 
 @pytest.mark.clause("process.rlimits.set")
+@pytest.mark.differs("runc 1.1 takes the hard limit for both")
 def test_of_an_exec_are_its_own(container: Container, exec_process: Callable[..., Result]) -> None:
     container.up()
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import debian
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +111,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
+    "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
 

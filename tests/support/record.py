@@ -249,6 +249,7 @@ class Recorder:
         for hooks in config.get("hooks", {}).values():
             for hook in hooks:
                 hook["path"] = "@HOOK@"
+                hook["args"] = [re.sub(r"^[0-9a-f]{12}$", "@HEX@", word) for word in hook.get("args", ())]
         linux = config["linux"]
         parent, _, base = linux.get("cgroupsPath", "").rpartition("/")
         linux["cgroupsPath"] = f"@PARENT@/{base}" if parent else linux.get("cgroupsPath", "")

@@ -131,10 +131,12 @@ def become_root(init: Init) -> None:
     """
     if "user" not in init.private:
         return
-    for name, change in (("gid_map", os.setresgid), ("uid_map", os.setresuid)):
-        with open(f"/proc/self/{name}", "rb", buffering=0) as file:
-            mapped = [line.split()[0] for line in file.readall().splitlines()]
-        if b"0" in mapped:
+    for change in (os.setresgid, os.setresuid):
+        # Not by a look at /proc/self/uid_map: with ``exec``, /proc may be one of a pid namespace without us.
+        try:
             change(0, 0, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # EINVAL: no id 0 is mapped
+                raise
     if not init.joining:
         prctl.dumpable(True)

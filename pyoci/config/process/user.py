@@ -53,13 +53,13 @@ def become(init: Init) -> None:
 
 
 def _set_groups(init: Init, gids: Sequence[int]) -> None:
-    """Set exactly the supplementary groups *gids*, if none then none.
+    """Set exactly the supplementary groups *gids*, if none then none; docker names some twice.
 
     A user namespace made without privileges has setgroups(2) denied (user_namespaces(7)): only there may an empty
     list be left to what the caller had.
     """
     try:
-        os.setgroups(gids)
+        os.setgroups(list(dict.fromkeys(gids)))
     except PermissionError as error:
         denied = procfs.read(init.proc, "self/setgroups").strip() == "deny"
         if denied and not gids:
