@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
 )
-_LAST_ID = 2**32 - 2  # 2**32 - 1 is (uid_t) -1, "no id"
 
 
 def version(config: Config) -> None:
@@ -120,13 +119,11 @@ def id_mappings(config: Config) -> None:
 
 
 def _check_ranges(mappings: Sequence[IdMapping], field: str) -> None:
-    """Ranges fit below the largest id and do not overlap: the kernel would only say EINVAL for the whole map."""
+    """Ranges do not overlap: the kernel would only say EINVAL for the whole map."""
     for side, first in (("containerID", _container_id), ("hostID", _host_id)):
         after = -1
         for place, mapping in sorted(enumerate(mappings), key=lambda entry: first(entry[1])):
             start = first(mapping)
-            if start + mapping.size - 1 > _LAST_ID:
-                raise ConfigError(f"{mapping.size} ids from {start} pass the largest id", f"{field}[{place}].size")
             if start < after:
                 raise ConfigError(f"{start} is in the range of another mapping", f"{field}[{place}].{side}")
             after = start + mapping.size

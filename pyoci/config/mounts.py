@@ -52,6 +52,11 @@ class Mount(Record):
         options = self.options if self.type != "bind" else ("bind", *self.options)
         return mount_options.Options(options)
 
+    @property
+    def is_idmapped(self) -> bool:
+        """Whether its ids are to be mapped."""
+        return bool(self.uid_mappings) or "idmap" in self.options or "ridmap" in self.options
+
     def source_path(self, bundle: str) -> str:
         """The source of a bind mount as an absolute path on the host."""
         return os.path.normpath(os.path.join(bundle, self.source))
@@ -62,7 +67,7 @@ def prepare(init: Init) -> None:
     trees: dict[int, int] = {}
     for place, entry in enumerate(init.config.mounts):
         options = entry.parsed()
-        idmapped = _is_idmapped(entry, options)
+        idmapped = entry.is_idmapped
         if options.is_bind and not init.rootless and (idmapped or init.new_user_namespace):
             trees[place] = _open_source(entry, options, init)
         if idmapped:
@@ -71,10 +76,6 @@ def prepare(init: Init) -> None:
                 raise ConfigError(reason, f"mounts[{place}].options")
             _map_ids(trees[place], entry, options, init, place)
     init.prepared["mounts"] = trees
-
-
-def _is_idmapped(entry: Mount, options: mount_options.Options) -> bool:
-    return bool(entry.uid_mappings) or not options.own.isdisjoint(("idmap", "ridmap"))
 
 
 def _map_ids(tree: int, entry: Mount, options: mount_options.Options, init: Init, place: int) -> None:
@@ -129,7 +130,7 @@ def _bind(entry: Mount, place: int, options: mount_options.Options, init: Init) 
     tree = trees.get(place)
     if tree is None:
         tree = _open_source(entry, options, init)
-    elif not _is_idmapped(entry, options):
+    elif not entry.is_idmapped:
         tree = _locked(tree, entry, options, init)
     is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
     target = (files.make_directory if is_directory else files.make_file)(init.root, entry.destination, 0o755)

@@ -36,6 +36,12 @@ class Init:
         self.rootless = False
         """Whether the runtime lacks root's privileges on the host."""
         self.new_user_namespace = False
+        self.is_its_own_stage = False
+        """Whether one process can do it all: no namespace is wanted that holds only children."""
+        self.clone_flags = 0
+        """CLONE_NEW* of what has to be new from the fork on."""
+        self.given_environment: dict[str, str] = {}
+        """What the runtime adds to the program's environment."""
         self.private: frozenset[str] = frozenset()
         """The kinds of namespace, by the kernel's names, that are not the runtime's own."""
         self.channel: Channel

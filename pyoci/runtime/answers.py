@@ -67,7 +67,6 @@ def _write_id_maps(pid: int, parsed: Config) -> None:
 def _admit(pid: int, container: Container, parsed: Config) -> None:
     """Note who init is, and give it the host's network devices it is to have."""
     container.born(pid)
-    container.save()
     if parsed.linux.net_devices:
         _move_net_devices(pid, parsed)
 
@@ -96,7 +95,8 @@ def _move_net_devices(pid: int, parsed: Config) -> None:
 
 
 def _run_create_hooks(container: Container, parsed: Config) -> None:
-    """Run the prestart and createRuntime hooks."""
+    """Run the prestart and createRuntime hooks, which may ask for the state."""
+    container.save()
     state = container.state("creating")
     hooks.run("prestart", parsed.hooks.prestart, state)
     hooks.run("createRuntime", parsed.hooks.create_runtime, state)

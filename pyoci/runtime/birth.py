@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyoci.runtime.steps import Step
 
     Message = dict[str, object]
+    Names = tuple[str | Step, ...]
 
 _SIGKILL = 9
 _KINDS = {kind.__name__: kind for kind in (ConfigError, ContainerError, HookError, StepError, Unsupported)}
@@ -32,7 +33,7 @@ _KINDS = {kind.__name__: kind for kind in (ConfigError, ContainerError, HookErro
 class Birth:
     """One process on its way into a container. ``answers`` says what the runtime does for each thing asked."""
 
-    def __init__(self, init: Init, stage: list[Step], until_ready: list[Step], at_start: list[Step]) -> None:
+    def __init__(self, init: Init, stage: Names, inside: Names, start: Names) -> None:
         self.init = init
         self.pid = 0
         """Init, once it is born."""
@@ -50,12 +51,14 @@ class Birth:
         self.kept_from_runtime: list[int] = []
         """Descriptors that are only for the child."""
         self._waits = init.start_fd >= 0
-        self._stage, self._until_ready, self._at_start = stage, until_ready, at_start
+        self._names = (stage, inside, start)
+        self._inside: list[Step] = []
+        self._start_steps: list[Step] = []
         self._channel, init.channel = Channel.pair()
 
     def fork(self, cgroup_fd: int = -1) -> None:
         """Fork *stage*, on v2 straight into the cgroup of *cgroup_fd*, which is closed. It goes on by itself."""
-        self.stage_pid = process.clone(cgroup_fd=cgroup_fd)
+        self.stage_pid = process.clone(self.init.clone_flags, cgroup_fd=cgroup_fd)
         if cgroup_fd >= 0:
             os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
         if self.stage_pid == 0:
@@ -70,20 +73,24 @@ class Birth:
     # The child's side. Nothing here returns.
 
     def _be_stage(self) -> NoReturn:
-        """Enter and make namespaces, then fork the process that will live in them, as a sibling."""
-        steps.forbid_imports()
+        """Prepare while still on the host, enter and make namespaces, then fork the process that will live in them."""
         _exit_with(self._take_stage, self._report)
 
     def _take_stage(self) -> None:
-        steps.take(self._stage, self.init)
+        stage, self._inside, self._start_steps = [steps.find(names, self.init) for names in self._names]
+        steps.forbid_imports()
+        steps.take(stage, self.init)
+        if self.init.is_its_own_stage:
+            self.init.channel.send({"born": 0})
+            self._be_init()
         pid = process.clone(process.CLONE_PARENT)
         if pid == 0:
             _exit_with(self._be_init, self._report)
         self.init.channel.send({"born": pid})
 
-    def _be_init(self) -> None:
+    def _be_init(self) -> NoReturn:
         os.read(self.init.channel.fileno(), 1)
-        steps.take(self._until_ready, self.init)
+        steps.take(self._inside, self.init)
         self.init.channel.send({"ready": True})
         if self._waits:
             self.init.channel.close()
@@ -91,7 +98,7 @@ class Birth:
         _exit_with(self._start, self._report_start if self._waits else self._report)
 
     def _start(self) -> None:
-        steps.take(self._at_start, self.init)
+        steps.take(self._start_steps, self.init)
 
     def _report(self, error: PyociError) -> None:
         self.init.channel.send({"error": described(error)})
@@ -133,11 +140,12 @@ class Birth:
 
     def _note_born(self, pid: object) -> None:
         assert isinstance(pid, int)
-        self.pid = pid
+        stage, self.stage_pid = self.stage_pid, 0
+        self.pid = pid or stage
         self.on_born()
         self._channel.send({})
-        os.waitpid(self.stage_pid, 0)
-        self.stage_pid = 0
+        if pid:
+            os.waitpid(stage, 0)
         self.meanwhile()
 
     def abort(self) -> None:

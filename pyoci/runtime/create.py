@@ -5,10 +5,10 @@
     runtime                               stage                        init (pid 1 of the container)
     read the bundle, check it
     claim the id: state directory, lock
-    prepare: find the steps, import what
-      they need, open descriptors
     make the cgroup
-    fork ────────────────────────────────▶ walk into the cgroup
+    fork ────────────────────────────────▶ find the steps, import what
+                                             they need, prepare them
+                                           walk into the cgroup
                                            STAGE: join the given
                                              namespaces, unshare user
     write the id maps ◀──────────── maps ─
@@ -16,7 +16,7 @@
                                            unshare the rest, fork ───▶
     note init's pid ◀────────────── born ─ exit
     move network devices ───────────────────────────────────────────▶ ROOTFS: mounts, devices
-    write limits
+    write limits meanwhile
     prestart, createRuntime ◀──────────────────────── hooks ────────── createContainer hooks, pivot
     pass the pty on ◀─────────────────────────────── terminal + fd ─── SELF: what the container sees
     hand the listener over ◀──────────────────────── listener ──────── PROCESS, LAUNCH: privileges go
@@ -24,8 +24,9 @@
     exit                                                               waits on exec.fifo
     `start` gives the word ─────────────────────────────────────────▶  START: startContainer hooks, execve
 
-Three processes, because a pid namespace holds only children, and id maps must be written from outside.
-Init is forked with CLONE_PARENT: it is the runtime's child, and the caller's subreaper's after that.
+Three processes, because a pid namespace holds only children, and id maps must be written from outside. Init is
+forked with CLONE_PARENT: it is the runtime's child, and the caller's subreaper's after that. Where the container
+needs neither (a new pid namespace can be made with the first fork), stage goes on as init itself.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from pyoci.runtime import answers, handover, steps
 from pyoci.runtime.birth import Birth
 from pyoci.runtime.options import Options
 from pyoci.runtime.undo import Undo
-from pyoci.syscalls import files, process
+from pyoci.syscalls import files, namespaces, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,9 +181,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
         tasks = cgroup.tasks()
-        stage = [answers.walking_in(tasks), *steps.find(STAGE, init)]
-        birth = Birth(init, stage, steps.find(inside, init), steps.find(START, init))
-        init.environment.update(options.environment())
+        birth = Birth(init, (answers.walking_in(tasks), *STAGE), inside, START)
         birth.kept_from_child = [container.lock_fd]
         birth.kept_from_runtime = [init.start_fd, init.result_fd, *tasks]
         answers.attend(birth, container, cgroup, parsed, options)
@@ -204,9 +203,13 @@ def _init(container: Container, parsed: Config, options: Options) -> Init:
         raise Unsupported("a container without a mount namespace: what it mounts would be mounted on the host",
                           field="linux.namespaces", hint="add an entry of type mount")
     init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
+    init.is_its_own_stage = steps.section("linux.namespaces").hold_parents(parsed.linux.namespaces) and not any(
+        entry.is_idmapped for entry in parsed.mounts  # whose helper is looked up in /proc
+    )
+    init.clone_flags = namespaces.CLONE_NEWPID if init.is_its_own_stage and "pid" in init.private else 0
     init.rootless = os.geteuid() != 0
     init.no_pivot, init.no_new_keyring = options.no_pivot, options.no_new_keyring
-    init.preserve_fds = options.preserve_fds
+    init.preserve_fds, init.given_environment = options.preserve_fds, options.environment()
     init.hook_state = {**container.state("creating"), "pid": 1 if "pid" in init.private else 0}
     init.start_fd, init.result_fd = exec_fifo.make(container)
     return init

@@ -10,7 +10,7 @@ from pyoci.config.process import Process
 from pyoci.container import store
 from pyoci.container.init import Init
 from pyoci.errors import ConfigError, PyociError, WrongStatus
-from pyoci.runtime import answers, create, handover, steps
+from pyoci.runtime import answers, create, handover
 from pyoci.runtime.birth import Birth
 from pyoci.runtime.foreground import Foreground
 from pyoci.runtime.options import Options
@@ -29,7 +29,6 @@ STAGE = (  # in the first child, still in the host's mounts
     "process.exec_cpu_affinity.set_initial",
     "process.rlimits.raise_hard",
     "process.oom_score_adj.set",
-    # here it walks into the cgroup and enters the namespaces of the container's init
 )
 ENTERED = (
     "process.exec_cpu_affinity.set_final",
@@ -96,9 +95,8 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
             init = _init(container, parsed, wanted, options)
             sub = _sub_cgroups(options.cgroup)
             tasks = cgroup.tasks(sub)
-            birth = Birth(init, _stage(init, tasks, pidfd), _inside(init), steps.find(START, init))
+            birth = Birth(init, stage(tasks, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
             birth.kept_from_runtime = tasks
-            init.environment.update(options.environment())
             answers.attend(birth, container, cgroup, parsed, options)
             undo.push(birth.abort)
             _fork(birth, cgroup, sub, container.pid)
@@ -118,22 +116,13 @@ def _init(container: Container, parsed: Config, wanted: Process, options: Option
     init.private = frozenset(kind for kind in namespaces.FLAGS if not namespaces.same(kind, container.pid))
     init.rootless = os.geteuid() != 0
     init.no_new_keyring = bool(container.record["noNewKeyring"])
-    init.preserve_fds = options.preserve_fds
+    init.preserve_fds, init.given_environment = options.preserve_fds, options.environment()
     return init
 
 
-def _stage(init: Init, tasks: list[int], pidfd: int) -> list[Step]:
-    join: Step = ("exec.join", lambda init: _join(init, pidfd))
-    return [
-        *steps.find(STAGE, init),
-        answers.walking_in(tasks),
-        join,
-        *steps.find(ENTERED, init),
-    ]
-
-
-def _inside(init: Init) -> list[Step]:
-    return steps.find(SELF + create.PROCESS + create.LAUNCH, init)
+def stage(tasks: list[int], pidfd: int) -> tuple[str | Step, ...]:
+    """What is done on the host, ending in the cgroups of *tasks* and the namespaces of the process *pidfd*."""
+    return *STAGE, answers.walking_in(tasks), ("exec.join", lambda init: _join(init, pidfd)), *ENTERED
 
 
 def _join(init: Init, pidfd: int) -> None:

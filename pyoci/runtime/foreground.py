@@ -8,7 +8,7 @@ import os
 import select
 
 from pyoci.errors import Ignoring
-from pyoci.syscalls import prctl, terminal
+from pyoci.syscalls import prctl
 
 _CHUNK = 1 << 16
 _SIGCHLD, _SIGWINCH, _SIGURG, _SIGKILL, _SIGSTOP = 17, 28, 23, 9, 19
@@ -39,6 +39,8 @@ class Foreground:
             _signal.signal(number, handler or _signal.SIG_DFL)
         _signal.set_wakeup_fd(-1)
         if self._saved is not None:
+            from pyoci.syscalls import terminal
+
             terminal.restore(0, self._saved)
             self._saved = None
         for fd in (self._signals, self._wakeup, self._master):
@@ -50,6 +52,8 @@ class Foreground:
 
     def take_terminal(self, master: int) -> None:
         """Show the pty *master* on our own terminal, if we have one."""
+        from pyoci.syscalls import terminal  # only now: most processes have none
+
         self._master = master
         if os.isatty(0):
             self._saved = terminal.raw(0)
@@ -99,6 +103,10 @@ class Foreground:
                 return os.waitstatus_to_exitcode(status)
 
     def _resize(self) -> None:
+        if self._master < 0:
+            return
+        from pyoci.syscalls import terminal
+
         with Ignoring(OSError):  # no terminal of ours has a size to pass on
             terminal.set_size(self._master, *terminal.get_size(0))
 

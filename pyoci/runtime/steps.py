@@ -1,4 +1,4 @@
-"""Taking steps: a list of names becomes a list of functions before the fork, and is run after it.
+"""Taking steps: a list of names becomes a list of functions while the process is on the host, and is then run.
 
 A step is named by the path of its section and a verb: ``linux.sysctl.write`` is ``write`` in
 ``pyoci/config/linux/sysctl.py``. A section that config.json does not have is not even imported.
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     Step = tuple[str, Callable[[Init], None]]
 
 
-def find(names: tuple[str, ...], init: Init) -> list[Step]:
-    """The steps of *names* that *init* has sections for, prepared. Runs in the runtime, before the fork."""
+def find(names: tuple[str | Step, ...], init: Init) -> list[Step]:
+    """The steps of *names* that *init* has sections for, prepared. A step that is no section's comes as it is."""
     steps = []
     for name in names:
+        if isinstance(name, tuple):
+            steps.append(name)
+            continue
         path, _, verb = name.rpartition(".")
         if is_present(path, init):
             module = section(path)
@@ -49,7 +52,7 @@ def is_present(path: str, init: Init) -> bool:
         assert isinstance(record, Record)
         if name not in declared(type(record)):
             return True
-        if name not in record:
+        if name not in record or getattr(record, name) is False:
             return False
         record = getattr(record, name)
     return True

@@ -61,6 +61,14 @@ def flags_to_unshare(entries: Iterable[Namespace]) -> int:
     return flags
 
 
+def hold_parents(entries: Iterable[Namespace]) -> bool:
+    """Whether one process can enter them all: pid and time namespaces hold only children, id maps come from outside.
+
+    A new pid namespace alone is no obstacle, for clone3(2) makes it with the process.
+    """
+    return not any(entry.type in {"user", "time"} or (entry.type == "pid" and entry.path) for entry in entries)
+
+
 def open_given(entries: Iterable[Namespace]) -> dict[str, int]:
     """Descriptors of those that are given, by the kernel's names; the caller closes them.
 
@@ -153,7 +161,7 @@ def unshare_user(init: Init) -> None:
 
 def unshare(init: Init) -> None:
     """Make the other new namespaces, the cgroup's among them: init has to be in its cgroup by now."""
-    _unshare(flags_to_unshare(init.config.linux.namespaces) & ~_USER)
+    _unshare(flags_to_unshare(init.config.linux.namespaces) & ~_USER & ~init.clone_flags)
 
 
 def _unshare(flags: int) -> None:

@@ -38,6 +38,7 @@ def prepare(init: Init) -> None:
     for entry in init.process.env:
         name, _, value = entry.partition("=")
         init.environment[name] = value
+    init.environment.update(init.given_environment)
 
 
 def inspect(init: Init) -> None:

@@ -178,7 +178,7 @@ def test_version_is_accepted_when_it_is_a_semver_of_major_1(text: str) -> None:
         pytest.param(
             mapped(uidMappings=[{"containerID": 0, "hostID": 1, "size": 2**32 - 1}]),
             "linux.uidMappings[0].size",
-            "4294967295 ids from 1 pass the largest id",
+            "4294967295 ids reach beyond 32 bits",
             id="one-too-many",
         ),
         pytest.param(

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from pyoci.cgroups.disabled import Disabled
-from pyoci.config import Config
-from pyoci.config.process import Process
-from pyoci.container.init import Init
 from pyoci.runtime import answers, create, exec  # noqa: A004 (the operation's name)
-from pyoci.runtime.options import Options
 
-WALK_IN, _ = answers.walk_into(Disabled())
+WALK_IN, _ = answers.walking_in([])
 CREATE = (
     WALK_IN, *create.STAGE, *create.ROOTFS, *create.SELF, *create.PROCESS, *create.LAUNCH, *create.START,
 )  # fmt: skip
@@ -146,13 +139,8 @@ def test_every_step_has_a_reason_to_stand_where_it_does() -> None:
 
 
 def test_exec_walks_in_and_joins_between_its_lists() -> None:
-    process = Process.read({
-        "args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "oomScoreAdj": 1, "execCPUAffinity": {},
-        "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}],
-    })  # fmt: skip
-    init = Init("test", Config(), process, "/")
-    stage = exec._stage(init, Disabled(), os.O_RDONLY, Options())
-    assert tuple(name for name, _ in stage) == EXEC[: len(stage)]
+    stage = exec.stage([], -1)
+    assert tuple(step if isinstance(step, str) else step[0] for step in stage) == EXEC[: len(stage)]
 
 
 def test_exec_leaves_the_file_system_alone_and_shares_the_rest() -> None:

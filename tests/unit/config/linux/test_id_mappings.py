@@ -26,9 +26,9 @@ def test_read_refuses(value, field):
 def test_text_has_a_line_for_each_range():
     ranges = [
         IdMapping.read({"containerID": 0, "hostID": 1000, "size": 1}),
-        IdMapping.read({"containerID": 1, "hostID": 100000, "size": 2**32 - 100000}),
+        IdMapping.read({"containerID": 1, "hostID": 100000, "size": 2**32 - 100001}),
     ]
-    assert id_mappings.text(ranges) == "0 1000 1\n1 100000 4294867296\n"
+    assert id_mappings.text(ranges) == "0 1000 1\n1 100000 4294867295\n"
 
 
 def test_delegate_names_the_program_and_the_package_when_it_is_missing(monkeypatch):
