@@ -6,6 +6,8 @@ sections are in ``checks``; ``schema`` explains at length what the reader here r
 
 from __future__ import annotations
 
+import os
+
 from pyoci import json_text
 from pyoci.errors import BundleError, ConfigError
 from pyoci.record import Record
@@ -69,6 +71,8 @@ def read(bundle: str, name: str = FILE) -> bytes:
         with open(path, "rb", buffering=0) as file:
             return file.readall()
     except FileNotFoundError:
+        if not os.path.isdir(bundle):
+            raise BundleError(f"the bundle {bundle}: no such file or directory", file=bundle) from None
         raise BundleError(f"JSON specification file {name} not found", file=path) from None
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}", file=path, errno=error.errno) from error

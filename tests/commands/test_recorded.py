@@ -14,7 +14,7 @@ from tests.support.container import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _CASES = recorded.cases()
@@ -30,6 +30,13 @@ _ON_PURPOSE = {
     # What stands in the container's /dev belongs to the container's root.
     "podman/user-namespace": ("0 65534 0:0 /dev/mqueue", "0 0 0:0 /dev/mqueue"),
 }
+
+
+@pytest.fixture(autouse=True)
+def engines_cgroups() -> Iterator[None]:
+    """What is above the containers' cgroups is removed last."""
+    yield
+    recorded.remove_parents()
 
 
 def _differences(expected: list[str], found: list[str]) -> list[str]:
@@ -58,10 +65,13 @@ def test_runs_as_recorded(case: recorded.Case, new_container: Callable[[], Conta
     for replay in reversed(replays):
         replay.to_the_end()
 
-    printed = replays[-1].printed
-    different = _ON_PURPOSE.get(case.name)
-    expected = [re.sub(*different, line) for line in case.printed] if different else case.printed
-    assert _differences(case.printed if installed.other_runtime() else expected, printed) == []
+    expected, printed = case.printed, replays[-1].printed
+    if installed.other_runtime():
+        # Go raises the soft limit of open files on its own, and runc 1.1's exec does not always get it back in time.
+        expected, printed = ([line for line in lines if "exec: limit n" not in line] for lines in (expected, printed))
+    elif different := _ON_PURPOSE.get(case.name):
+        expected = [re.sub(*different, line) for line in expected]
+    assert _differences(expected, printed) == []
 
 
 @pytest.mark.parametrize("name", ["docker/plain", "docker/privileged"])
@@ -78,6 +88,16 @@ def test_gives_the_engines_hook_the_state(
     assert words.split()[1:] == recorded.filled(case.config["hooks"]["prestart"][0]["args"][1:], replay.words)
     assert {key: json.loads(state)[key] for key in ("id", "pid")} == {"id": replay.container.id, "pid": pid}
     replay.to_the_end()
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
+def test_makes_nothing_outside_of_its_own_place(case: recorded.Case) -> None:
+    sources = [mount["source"] for mount in case.config["mounts"] if mount.get("type") == "bind"]
+    made = set(case.call["sources"])
+
+    assert all(source.startswith(("@ENGINE@/", "@BUNDLE@/")) for source in made)
+    assert all(source in made or source.startswith(("/dev/", "/proc/", "/sys/")) for source in sources)
+    assert not [source for source in made if ".." in source.split("/")]
 
 
 def test_has_recordings_of_each_engine() -> None:

@@ -23,6 +23,7 @@ from tests.support.waiting import wait_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
 HOME = "/run/engine"  # a short path: sockets are made below it
 IMAGE = "localhost/observed:latest"
@@ -82,10 +83,10 @@ class Place:
         assert self._holder.stdout.readline() == "ready\n"
         self.root = Path(f"/proc/{self._holder.pid}/root")
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._signal_inhabitants(number)
         self._holder.kill()
@@ -93,8 +94,8 @@ class Place:
         assert self._holder.stdout
         self._holder.stdout.close()
         for parent in sorted(set(_parents()) - set(self._cgroups)):
-            for path, _, _ in os.walk(parent, topdown=False):
-                os.rmdir(path)
+            for directory, _, _ in os.walk(parent, topdown=False):
+                os.rmdir(directory)
 
     def _inhabitants(self) -> list[int]:
         """The processes in our mount namespace or with it as their root, apart from its holder."""
@@ -123,8 +124,8 @@ class Place:
     def command(self, words: Sequence[str]) -> list[str]:
         """*words* as a command in this place, with an environment that says nothing of the machine."""
         entered = ["nsenter", "--target", str(self._holder.pid), "--mount", "--net"]
-        environment = [f"HOME={HOME}", f"XDG_RUNTIME_DIR={HOME}", f"TMPDIR={HOME}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        return [*entered, "env", "-i", "-C", HOME, *environment, *words]
+        directories = [f"{name}={HOME}" for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR")]
+        return [*entered, "env", "-i", "-C", HOME, *directories, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *words]
 
     def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run *words* to their end; both streams in files, for a detached container inherits them."""
@@ -241,7 +242,8 @@ class Docker(Engine):
         self._start(
             [
                 "dockerd", "--config-file", config, "--host", f"unix://{HOME}/docker.sock",
-                "--data-root", f"{HOME}/docker/data", "--exec-root", f"{HOME}/docker/exec", "--pidfile", f"{HOME}/docker.pid",
+                "--data-root", f"{HOME}/docker/data", "--exec-root", f"{HOME}/docker/exec",
+                "--pidfile", f"{HOME}/docker.pid",
                 "--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false",
                 "--add-runtime", f"recorded={self.runtime}", "--default-runtime", "recorded",
             ],

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _RUNC = "/usr/sbin/runc"
 _COMMANDS = ("create", "run", "start", "exec", "kill", "delete", "state", "pause", "resume", "ps", "update", "list")
+_RECORD_CALL = Path(__file__).with_name("record_call.py")
 _IMAGE = engines.IMAGE
 _VOLUME = f"{engines.HOME}/volume"
 
@@ -109,9 +110,8 @@ _FINISH = [["stop", "-t", "5", "main"], ["rm", "main"]]
 
 def _podman() -> Iterator[tuple[str, Steps]]:
     for name, options in {**_COMMON, **_PODMAN}.items():
-        if name == "init":
-            options = (*options, "--init-path=/usr/bin/docker-init")
-        yield name, [_run(*options), ["exec", "main", "observe", "once"], *_FINISH]
+        program = ("--init-path=/usr/bin/docker-init",) if name == "init" else ()
+        yield name, [_run(*program, *options), ["exec", "main", "observe", "once"], *_FINISH]
     yield "exec-terminal", [_run(), ["exec", "-t", "main", "observe", "once"], *_FINISH]
     yield "exec-options", [
         _run(), ["exec", "--user=1000:29", "--workdir=/tmp", "--env=EXTRA=value", "main", "observe", "once"], *_FINISH
@@ -200,6 +200,55 @@ def _words(argv: list[str]) -> list[str]:
     return words
 
 
+_PIPES = {"_OCI_SYNCPIPE", "_OCI_STARTPIPE", "_CONTAINERS_USERNS_CONFIGURED"}  # conmon's, buildah's
+_EVERYWHERE = ("/dev/", "/proc/", "/sys/")
+
+
+def _sources(first: dict[str, Any]) -> dict[str, str]:
+    """What a replay has to make for the bind mounts; files of the machine become files of the engine."""
+    sources = {}
+    for mount in first["config"].get("mounts", ()):
+        source = mount.get("source", "")
+        if source.startswith("/") and not source.startswith(_EVERYWHERE):
+            if not source.startswith((f"{engines.HOME}/", f"{first['bundle']}/")):
+                mount["source"] = f"{engines.HOME}/host{source}"
+            sources[mount["source"]] = first["sources"][source]
+    return sources
+
+
+def _adapt(config: dict[str, Any]) -> None:
+    """Replace paths of the machine whose place in *config* says what they are."""
+    config["root"]["path"] = "@ROOTFS@"
+    for hooks in config.get("hooks", {}).values():
+        for hook in hooks:
+            hook["path"] = "@HOOK@"
+            hook["args"] = [re.sub(r"^[0-9a-f]{12}$", "@HEX@", word) for word in hook.get("args", ())]
+    parent, _, base = config["linux"].get("cgroupsPath", "").rpartition("/")
+    if parent:
+        config["linux"]["cgroupsPath"] = f"@PARENT@/{base}"
+    for namespace in config["linux"]["namespaces"]:
+        if "path" in namespace:
+            path = re.sub(r"^/proc/\d+", "/proc/@OTHER_PID@", namespace["path"])
+            namespace["path"] = re.sub(r"^/run/.*/netns/default$", "/proc/@HOST_PID@/ns/net", path)
+
+
+def _calls(mine: list[dict[str, Any]], bundle: str) -> list[dict[str, Any]]:
+    """The calls for one container; an engine that asks for the state again and again asks once."""
+    calls: list[dict[str, Any]] = []
+    for call in mine:
+        argv = _words(call["argv"])
+        environment = {name: value for name, value in call["env"].items() if name not in _PIPES}
+        entry = {
+            "command": next(word for word in argv if word in _COMMANDS), "argv": argv,
+            "directory": "@BUNDLE@" if call["directory"] == bundle else "/", "env": environment,
+        }  # fmt: skip
+        if "process" in call:
+            entry["process"] = call["process"]
+        if entry not in calls[-1:]:
+            calls.append(entry)
+    return calls
+
+
 class Recorder:
     """Turns the calls of one case into fixtures."""
 
@@ -232,7 +281,7 @@ class Recorder:
         known.append((f"HOSTNAME={host}", "HOSTNAME=@HOST@"))
         if first["config"].get("hostname") == host:
             first["config"]["hostname"] = "@HOST@"
-        return sorted(known, key=lambda pair: -len(pair[0])) + [(engines.HOME, "@ENGINE@")]
+        return [*sorted(known, key=lambda pair: -len(pair[0])), (engines.HOME, "@ENGINE@")]
 
     def _write(
         self, name: str, joins: str, command: str, first: dict[str, Any], mine: list[dict[str, Any]],
@@ -245,42 +294,14 @@ class Recorder:
         directory = recorded.DATA / self._engine / name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        config["root"]["path"] = "@ROOTFS@"
-        for hooks in config.get("hooks", {}).values():
-            for hook in hooks:
-                hook["path"] = "@HOOK@"
-                hook["args"] = [re.sub(r"^[0-9a-f]{12}$", "@HEX@", word) for word in hook.get("args", ())]
-        linux = config["linux"]
-        parent, _, base = linux.get("cgroupsPath", "").rpartition("/")
-        linux["cgroupsPath"] = f"@PARENT@/{base}" if parent else linux.get("cgroupsPath", "")
-        for namespace in linux["namespaces"]:
-            if "path" in namespace:
-                path = re.sub(r"^/proc/\d+", "/proc/@OTHER_PID@", namespace["path"])
-                namespace["path"] = re.sub(r"^/run/.*/netns/default$", "/proc/@HOST_PID@/ns/net", path)
-        if "seccomp" in linux:
-            linux["seccomp"] = self._profile(linux["seccomp"])
-        calls = []
-        for call in mine:
-            argv = _words(call["argv"])
-            entry = {
-                "command": next(word for word in argv if word in _COMMANDS), "argv": argv,
-                "directory": "@BUNDLE@" if call["directory"] == first["bundle"] else "/", "env": call["env"],
-            }  # fmt: skip
-            if "process" in call:
-                entry["process"] = call["process"]
-            if not calls or entry != calls[-1]:
-                calls.append(entry)
-        for call in calls:
-            for secret in ("_OCI_SYNCPIPE", "_OCI_STARTPIPE", "_CONTAINERS_USERNS_CONFIGURED"):
-                call["env"].pop(secret, None)
-        sources = {
-            source: kind for source, kind in first["sources"].items()
-            if source.startswith((engines.HOME, first["bundle"])) or kind == "program"
-        }  # fmt: skip
+        sources = _sources(first)
+        _adapt(config)
+        if "seccomp" in config["linux"]:
+            config["linux"]["seccomp"] = self._profile(config["linux"]["seccomp"])
         document: dict[str, Any] = {"engine": self._version, "said": command}
         if joins:
             document["joins"] = joins
-        document |= {"sources": sources, "calls": calls}
+        document |= {"sources": sources, "calls": _calls(mine, first["bundle"])}
         _dump(directory / "config.json", _sanitized(config, known))
         _dump(directory / "call.json", _sanitized(document, known))
 
@@ -301,6 +322,12 @@ def _dump(path: Path, document: object) -> None:
     path.write_text(json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
+_REMOVAL = (  # by whichever engine; the others do not know such a command
+    ["rm", "--force", "main"], ["rm", "--force", "first"], ["task", "delete", "--force", "main"],
+    ["container", "delete", "main"],
+)  # fmt: skip
+
+
 def _perform(name: str, runtime: str, wanted: Sequence[str], keep: bool, directory: Path) -> list[str]:
     """Let one engine run its cases; the names of those it was not content with."""
     failed = []
@@ -310,7 +337,7 @@ def _perform(name: str, runtime: str, wanted: Sequence[str], keep: bool, directo
     with engines.Place(directory) as place:
         wrapper = place.write(
             "bin/runc",
-            f"#!/bin/sh\nexec {sys.executable} -I -S {Path(__file__).with_name('record_call.py')} {calls} {runtime} \"$@\"\n",
+            f'#!/bin/sh\nexec {sys.executable} -I -S {_RECORD_CALL} {calls} {runtime} "$@"\n',
             0o755,
         )
         place.write("seccomp.json", json.dumps(_SECCOMP))
@@ -329,9 +356,8 @@ def _perform(name: str, runtime: str, wanted: Sequence[str], keep: bool, directo
             except (AssertionError, OSError) as error:
                 failed.append(f"{name}/{case}")
                 print(f"{name}/{case}: {error}", flush=True)
-                for words in (["rm", "--force", "main"], ["rm", "--force", "first"], ["task", "delete", "--force", "main"],
-                              ["container", "delete", "main"]):  # fmt: skip
-                    place.run(engine.command(words))
+                for again in _REMOVAL:
+                    place.run(engine.command(again))
                 continue
             if keep:
                 said = next(words for words in steps if {"run", "create"} & set(words))
@@ -354,6 +380,7 @@ def write_printed(case: recorded.Case, runtime: str) -> None:
     joined = case.joins
     with tempfile.TemporaryDirectory(prefix="pyoci-record-") as name, contextlib.ExitStack() as undo:
         Path(name).chmod(0o755)
+        undo.callback(recorded.remove_parents)
         replays: list[recorded.Replay] = []
         for number, one in enumerate([joined, case] if joined else [case]):
             place = Path(name) / str(number)

@@ -100,7 +100,7 @@ def main() -> None:
             number += 1
     with file:
         json.dump(describe(words), file)
-    os.execv(real, [real, *words])
+    os.execv(real, [real, *words])  # noqa: S606 (that is its purpose)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ fi
 """
 
 _LIMITS = {"RLIMIT_CORE": "limit c", "RLIMIT_NOFILE": "limit n", "RLIMIT_NPROC": "limit u"}
+_PARENT = "recorded"
 _MODEST = 4096  # what every machine lets a runtime without CAP_SYS_RESOURCE set
 
 # Stands in for an engine's own small init: /dev/init -- PROGRAM ARGS
@@ -124,13 +125,13 @@ class Replay:
         self.printed: list[str] = []
         self._calls: list[dict[str, Any]] = list(case.call["calls"])
         self._consoles: list[ConsoleSocket] = []
-        self._parent = f"recorded-{os.getpid()}-{place.name}"
         self.words = {
             "@BUNDLE@": str(self.bundle.path), "@ROOTFS@": str(self.bundle.rootfs), "@ID@": container.id,
             "@SHORT@": container.id[-12:].lstrip("-"), "@ENGINE@": str(place / "engine"),
             "@ROOT@": str(container.runtime.root), "@PIDFILE@": str(place / "pid"), "@LOG@": str(place / "log"),
-            "@PROCESS@": str(place / "process.json"), "@HOOK@": str(place / "hook"), "@PARENT@": f"/{self._parent}",
-            "@HOST_PID@": str(os.getpid()), "@OTHER_PID@": str(other.container.pid if other else 0), "@OTHER@": other.container.id if other else "",
+            "@PROCESS@": str(place / "process.json"), "@HOOK@": str(place / "hook"),
+            "@PARENT@": f"/{_PARENT}-{os.getpid()}", "@HOST_PID@": str(os.getpid()),
+            "@OTHER_PID@": str(other.container.pid if other else 0), "@OTHER@": other.container.id if other else "",
         }  # fmt: skip
         self._adapt()
 
@@ -140,11 +141,26 @@ class Replay:
         _write_program(self.bundle.rootfs / "bin/observe", OBSERVER)
         _write_program(self.place / "hook", _HOOK)
         for source, kind in self.case.call["sources"].items():
-            _make_source(Path(filled(source, self.words)), kind)
+            self._make_source(Path(filled(source, self.words)), kind)
         for mapping in self.bundle.linux.get("uidMappings", ())[:1]:  # engines give the image to the container's root
             subprocess.run(["chown", "-R", f"{mapping['hostID']}:{mapping['hostID']}", self.bundle.rootfs], check=True)
         _be_modest(self.bundle.process)
         self.bundle.write()
+
+    def _make_source(self, path: Path, kind: str) -> None:
+        """Make what a bind mount takes from the engine. Raises AssertionError for what is not in this test's place.
+
+        A fixture names files: whatever it says, none of the machine's may be written, so only new ones are made.
+        """
+        assert path.is_relative_to(self.place), f"{self.case.name} wants to make {path}"
+        assert ".." not in path.parts, path
+        if kind == "directory":
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(_FIRST if kind == "program" else "127.0.0.1 localhost\n")
+        path.chmod(0o755 if kind == "program" else 0o644)
 
     def until_started(self) -> Replay:
         """Repeat the calls until the program has said what it found."""
@@ -160,8 +176,6 @@ class Replay:
             self._next()
         for console in self._consoles:
             console.close()
-        for parent in reversed(cgroups_named(self._parent)):
-            os.rmdir(parent)  # the engine's own, which outlives its containers
         return self
 
     def hook_log(self) -> str:
@@ -230,6 +244,12 @@ class Replay:
         return [kind for kind in kinds if os.readlink(own / kind) != os.readlink(theirs / kind)]
 
 
+def remove_parents() -> None:
+    """Remove the cgroups that are the engine's own and outlive its containers. Raises OSError if one is in use."""
+    for parent in reversed(cgroups_named(f"{_PARENT}-{os.getpid()}")):
+        os.rmdir(parent)
+
+
 def _be_modest(process: dict[str, Any]) -> None:
     """Ask for no more than machines without CAP_SYS_RESOURCE can give."""
     for names in process.get("capabilities", {}).values():
@@ -241,13 +261,3 @@ def _be_modest(process: dict[str, Any]) -> None:
 def _write_program(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o755)
-
-
-def _make_source(path: Path, kind: str) -> None:
-    """Make what a bind mount takes from the engine's directories; what is not there belongs to every machine."""
-    if kind == "directory":
-        path.mkdir(parents=True, exist_ok=True)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_FIRST if kind == "program" else "127.0.0.1 localhost\n")
-        path.chmod(0o755 if kind == "program" else 0o644)
