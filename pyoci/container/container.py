@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyoci.config import Config
 
 SPEC_VERSION = "1.3.0"
+COMPLETE, INCOMPLETE = "state.json", "creating.json"
 
 
 class Container:
@@ -95,8 +96,12 @@ class Container:
         self.record["startTime"] = process.start_time(pid) or 0
 
     def save(self) -> None:
-        """Write state.json; a reader sees the old one or the new one."""
-        files.replace(f"{self.path}/state.json", json_text.dumps(self.record).encode(), 0o600)
+        """Write what is known, as state.json once it is complete; a reader sees nothing or the whole.
+
+        What is known before that has a file of its own: ext4 flushes a file that replaces another, for some 5 ms.
+        """
+        name = COMPLETE if self.record["complete"] else INCOMPLETE
+        files.replace(f"{self.path}/{name}", json_text.dumps(self.record).encode(), 0o600)
 
     def state(self, status: str = "") -> dict[str, object]:
         """The state document (runtime.md#state), for hooks and callers; *status* overrides what is found."""

@@ -1,7 +1,8 @@
 """Where containers are remembered: one directory each below ``--root``.
 
-``<root>/<id>/`` holds ``state.json`` (what the runtime knows), ``config.json`` (the configuration as it was at
-create; later edits of the bundle have no effect, bundle.md) and, until the container is started, ``exec.fifo``.
+``<root>/<id>/`` holds ``state.json`` (what the runtime knows; ``creating.json`` until create is done), ``config.json``
+(the configuration as it was at create; later edits of the bundle have no effect, bundle.md) and, until the container
+is started, ``exec.fifo``.
 Whoever changes a container holds a lock on its directory; the kernel drops it with the process.
 """
 
@@ -13,7 +14,7 @@ import os
 import time
 
 from pyoci import json_text
-from pyoci.container.container import Container
+from pyoci.container.container import COMPLETE, INCOMPLETE, Container
 from pyoci.errors import ContainerError, ContainerExists, ContainerNotFound, Ignoring, InvalidId
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
@@ -59,13 +60,15 @@ class Store:
         """The container of that id. Raises ContainerNotFound."""
         path = self.path(container_id)
         container = Container(container_id, path)
-        try:
-            with open(f"{path}/state.json", "rb", buffering=0) as file:
-                record = json_text.loads(file.readall())
-        except FileNotFoundError:
+        text = _read(f"{path}/{COMPLETE}")
+        if text is None:
+            text = _read(f"{path}/{INCOMPLETE}")
+        if text is None:
             if not os.path.isdir(path):
-                raise ContainerNotFound(container_id, self.root) from None
+                raise ContainerNotFound(container_id, self.root)
             return container  # claimed, nothing written yet
+        try:
+            record = json_text.loads(text)
         except ValueError as error:
             raise _damaged(container, str(error)) from None
         if not isinstance(record, dict):
@@ -80,6 +83,15 @@ class Store:
         except FileNotFoundError:
             return []
         return sorted(name for name in names if not set(name) - _LETTERS and os.path.isdir(f"{self.root}/{name}"))
+
+
+def _read(path: str) -> bytes | None:
+    """What is in the file at *path*; None when there is none."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except FileNotFoundError:
+        return None
 
 
 def _damaged(container: Container, reason: str) -> ContainerError:

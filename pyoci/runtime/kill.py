@@ -54,11 +54,12 @@ def _send(container: Container, signal: int) -> None:
 
 def end(container: Container) -> None:
     """Kill every process of *container* and wait until init is gone. Raises ContainerError after ten seconds."""
-    cgroup = container.cgroup()
-    if container.is_alive():
+    alive = container.is_alive()
+    if alive:
         with Ignoring(WrongStatus):
             _send(container, _SIGKILL)
-    cgroup.kill(_SIGKILL)
+    if alive or not container.record.get("privatePids"):  # nobody outlives the init of a pid namespace
+        container.cgroup().kill(_SIGKILL)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while container.is_alive():
         if time.monotonic() > deadline:

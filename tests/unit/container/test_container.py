@@ -120,7 +120,9 @@ def test_state_has_the_status_a_hook_shall_see_when_given(container: Container, 
     assert (container.state(status)["status"], container.state(status)["pid"]) == (status, pid)
 
 
-def test_save_leaves_one_file_that_only_the_owner_reads(container: Container) -> None:
+@pytest.mark.parametrize(("complete", "name"), [(False, "creating.json"), (True, "state.json")])
+def test_save_leaves_one_file_that_only_the_owner_reads(container: Container, complete: bool, name: str) -> None:
+    container.record["complete"] = complete
     before = os.umask(0)
     try:
         for _ in range(2):
@@ -128,7 +130,7 @@ def test_save_leaves_one_file_that_only_the_owner_reads(container: Container) ->
     finally:
         os.umask(before)
     (file,) = Path(container.path).iterdir()
-    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("state.json", 0o600)
+    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == (name, 0o600)
 
 
 def test_born_notes_when_the_process_started(container: Container, sleeper: int) -> None:
