@@ -70,7 +70,7 @@ integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
 	$(PYTEST) $(wildcard tests/commands tests/sections) $(ARGS)
 
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
-	@$(VENV)/bin/python tools/benchmark.py $(VENV)/bin/pyoci $(ARGS)
+	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
 
 dist: $(VENV)/.built ## a wheel and a source archive in dist/
 	$(PIP) install build

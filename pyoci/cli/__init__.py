@@ -46,7 +46,7 @@ _INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Do what argv asks, and exit."""
-    gc.disable()  # a command ends before garbage matters
+    gc.disable()  # a command ends before garbage matters; bin/pyoci has done so before the first import
     _open_missing_standard_fds()
     status = call(sys.argv)
     os._exit(status)  # nothing is buffered (output.say), and the interpreter's own end costs 2 ms

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 from pyoci import cgroups, log
-from pyoci.config import hooks
 from pyoci.config.linux import cgroup_ownership
 from pyoci.errors import ConfigError, HookError, PyociError
 from pyoci.runtime import steps
@@ -96,6 +95,8 @@ def _move_net_devices(pid: int, parsed: Config) -> None:
 
 def _run_create_hooks(container: Container, parsed: Config) -> None:
     """Run the prestart and createRuntime hooks, which may ask for the state."""
+    from pyoci.config import hooks
+
     container.save()
     state = container.state("creating")
     hooks.run("prestart", parsed.hooks.prestart, state)
@@ -104,6 +105,8 @@ def _run_create_hooks(container: Container, parsed: Config) -> None:
 
 def run_poststop_hooks(poststop: tuple[Hook, ...], state: dict[str, object]) -> None:
     """Run the poststop hooks; one that fails is only warned of, and the others still run (runtime.md#lifecycle)."""
+    from pyoci.config import hooks
+
     for hook in poststop:
         try:
             hooks.run("poststop", (hook,), state)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.container import Container
 
-_FILE, _DEFAULT = "/work/thing", ("null 1:3", "zero 1:5", "full 1:7", "random 1:8", "urandom 1:9", "tty 5:0")
+_FILE, _DEFAULT = "/place/thing", ("null 1:3", "zero 1:5", "full 1:7", "random 1:8", "urandom 1:9", "tty 5:0")
 _SEEN = "stat -c '%F %a %t:%T %u:%g'"
 
 

@@ -49,9 +49,9 @@ def test_is_made_when_missing(container: Container) -> None:
 
 @pytest.mark.clause("process.cwd.made")
 def test_is_looked_for_behind_the_mounts(container: Container) -> None:
-    container.bundle.mount("/work", "tmpfs", "tmpfs").process["cwd"] = "/work/here"
+    container.bundle.mount("/place", "tmpfs", "tmpfs").process["cwd"] = "/place/here"
 
-    assert container.output("/bin/pwd") == "/work/here"
+    assert container.output("/bin/pwd") == "/place/here"
     assert not (container.bundle.rootfs / "work/here").exists()
 
 
