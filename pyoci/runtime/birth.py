@@ -51,9 +51,7 @@ class Birth:
         self.kept_from_runtime: list[int] = []
         """Descriptors that are only for the child."""
         self._waits = init.start_fd >= 0
-        self._names = (stage, inside, start)
-        self._inside: list[Step] = []
-        self._start_steps: list[Step] = []
+        self._stage, self._inside, self._start_steps = [steps.find(names, init) for names in (stage, inside, start)]
         self._channel, init.channel = Channel.pair()
 
     def fork(self, cgroup_fd: int = -1) -> None:
@@ -73,13 +71,12 @@ class Birth:
     # The child's side. Nothing here returns.
 
     def _be_stage(self) -> NoReturn:
-        """Prepare while still on the host, enter and make namespaces, then fork the process that will live in them."""
+        """Enter and make namespaces, then fork the process that will live in them."""
         _exit_with(self._take_stage, self._report)
 
     def _take_stage(self) -> None:
-        stage, self._inside, self._start_steps = [steps.find(names, self.init) for names in self._names]
         steps.forbid_imports()
-        steps.take(stage, self.init)
+        steps.take(self._stage, self.init)
         if self.init.is_its_own_stage:
             self.init.channel.send({"born": 0})
             self._be_init()

@@ -6,9 +6,9 @@
     read the bundle, check it
     claim the id: state directory, lock
     make the cgroup
-    fork ────────────────────────────────▶ find the steps, import what
-                                             they need, prepare them
-                                           walk into the cgroup
+    find the steps: import what they need,
+      prepare them
+    fork ────────────────────────────────▶ walk into the cgroup
                                            STAGE: join the given
                                              namespaces, unshare user
     write the id maps ◀──────────── maps ─
@@ -203,9 +203,7 @@ def _init(container: Container, parsed: Config, options: Options) -> Init:
         raise Unsupported("a container without a mount namespace: what it mounts would be mounted on the host",
                           field="linux.namespaces", hint="add an entry of type mount")
     init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
-    init.is_its_own_stage = steps.section("linux.namespaces").hold_parents(parsed.linux.namespaces) and not any(
-        entry.is_idmapped for entry in parsed.mounts  # whose helper is looked up in /proc
-    )
+    init.is_its_own_stage = steps.section("linux.namespaces").hold_parents(parsed.linux.namespaces)
     init.clone_flags = namespaces.CLONE_NEWPID if init.is_its_own_stage and "pid" in init.private else 0
     init.rootless = os.geteuid() != 0
     init.no_pivot, init.no_new_keyring = options.no_pivot, options.no_new_keyring

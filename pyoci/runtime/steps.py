@@ -1,4 +1,4 @@
-"""Taking steps: a list of names becomes a list of functions while the process is on the host, and is then run.
+"""Taking steps: a list of names becomes a list of functions before the fork, and is run after it.
 
 A step is named by the path of its section and a verb: ``linux.sysctl.write`` is ``write`` in
 ``pyoci/config/linux/sysctl.py``. A section that config.json does not have is not even imported.

@@ -22,13 +22,13 @@ _syscall.restype = c_long
 
 # include/uapi/asm-generic/unistd.h, which every architecture since aarch64 shares.
 _GENERIC = {
-    "pivot_root": 41, "ioprio_set": 30, "keyctl": 219, "set_mempolicy": 237, "sched_setattr": 274, "seccomp": 277,
-    "bpf": 280,
+    "pivot_root": 41, "ioprio_set": 30, "rt_sigaction": 134, "keyctl": 219, "set_mempolicy": 237, "sched_setattr": 274,
+    "seccomp": 277, "bpf": 280,
 }  # fmt: skip
 _BY_MACHINE = {
     "x86_64": {
-        "pivot_root": 155, "ioprio_set": 251, "keyctl": 250, "set_mempolicy": 238, "sched_setattr": 314,
-        "seccomp": 317, "bpf": 321,
+        "pivot_root": 155, "ioprio_set": 251, "rt_sigaction": 13, "keyctl": 250, "set_mempolicy": 238,
+        "sched_setattr": 314, "seccomp": 317, "bpf": 321,
     },
     "aarch64": _GENERIC,
     "loongarch64": _GENERIC,

@@ -11,6 +11,9 @@ CLONE_PARENT = 0x0000_8000
 CLONE_INTO_CGROUP = 0x2_0000_0000
 CLOSE_RANGE_CLOEXEC = 4
 
+_SIGACTION = 32  # sizeof(struct sigaction) in the kernel at most: all zero means SIG_DFL
+_SIGSET = 8
+
 
 def clone(flags: int = 0, *, cgroup_fd: int = -1) -> int:
     """Fork: 0 in the child, its pid in the parent. Raises OSError (EAGAIN, ENOSPC, EPERM, EBUSY …).
@@ -69,3 +72,10 @@ def pidfd_getfd(pidfd: int, fd: int) -> int:
     from pyoci.syscalls.libc import syscall  # late: loads ctypes
 
     return syscall("pidfd_getfd", pidfd, fd, 0)
+
+
+def default_signal(number: int) -> None:
+    """Give signal *number* its default action; unlike sigaction(3) also one that the C library keeps for itself."""
+    from pyoci.syscalls.libc import syscall  # late: loads ctypes
+
+    syscall("rt_sigaction", number, bytes(_SIGACTION), None, _SIGSET)

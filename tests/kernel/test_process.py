@@ -5,12 +5,13 @@ import errno
 import os
 import select
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from pyoci.syscalls import namespaces, process
+from pyoci.syscalls import libc, namespaces, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,3 +173,20 @@ def test_pidfd_getfd_shares_the_file_when_allowed(sleeper: int) -> None:
     assert os.get_inheritable(fd) is False
     os.close(fd)
     os.close(pidfd)
+
+
+@pytest.mark.parametrize("number", [10, 32, 33, 64])
+def test_default_signal_ends_what_was_ignored_when_the_c_library_forbids_to_ask(in_child: InChild, number: int) -> None:
+    def child() -> list[bool]:
+        ignore = (1).to_bytes(8, sys.byteorder) + bytes(24)  # struct sigaction with SIG_IGN
+        libc.syscall("rt_sigaction", number, ignore, None, 8)
+        before = _ignored() >> (number - 1) & 1
+        process.default_signal(number)
+        return [bool(before), bool(_ignored() >> (number - 1) & 1)]
+
+    assert in_child(child, 0) == [True, False]
+
+
+def _ignored() -> int:
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1], 16) for line in file if line.startswith("SigIgn"))

@@ -10,10 +10,10 @@ import errno
 import os
 
 from pyoci.errors import StepError
-from pyoci.syscalls import keyring
+from pyoci.syscalls import keyring, process
 
-# All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
-_SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
+_LIBRARYS = (32, 33)  # the C library keeps these for itself, and refuses to change them
+_SIGNALS = [number for number in range(1, 65) if number not in (9, 19, *_LIBRARYS)]  # not SIGKILL and SIGSTOP
 _NULL_DEVICE = os.makedev(1, 3)
 _UMASK = 0o022  # until that of the process is set
 
@@ -68,6 +68,8 @@ def reset_signals(init: Init) -> None:  # noqa: ARG001 (a step)
     """Give every signal its default action and block none, whatever the interpreter and our caller chose."""
     for number in _SIGNALS:
         _signal.signal(number, _signal.SIG_DFL)
+    for number in _LIBRARYS:
+        process.default_signal(number)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
