@@ -63,7 +63,8 @@ class Container:
         if not self.record["complete"]:
             from pyoci.container import store
 
-            return "creating" if store.is_locked(self) else "stopped"
+            is_being_made = self.lock_fd < 0 and store.is_locked(self)
+            return "creating" if is_being_made else "stopped"
         if not self.is_alive():
             return "stopped"
         if self.is_paused():  # whether its program runs already or not

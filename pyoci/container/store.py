@@ -76,6 +76,14 @@ class Store:
         container.record.update(record)
         return container
 
+    def load_locked(self, container_id: str) -> Container:
+        """The container of that id, locked, as it is once nobody else is changing it; see ``load`` and ``lock``."""
+        found = self.load(container_id)
+        lock(found)
+        container = self.load(container_id)
+        container.lock_fd = found.lock_fd
+        return container
+
     def ids(self) -> list[str]:
         """The ids of all containers, sorted."""
         try:

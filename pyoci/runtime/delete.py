@@ -18,15 +18,15 @@ def delete(root: str, container_id: str, force: bool = False) -> None:
     A container that was created but never started is ended first, as every runtime does.
     """
     try:
-        container = store.Store(root).load(container_id)
+        container = store.Store(root).load_locked(container_id)
     except ContainerNotFound:
         if force:
             return
         raise
     status = container.status
     if not force and status not in {"stopped", "created"}:
+        store.unlock(container)
         raise WrongStatus(f"cannot delete container {container_id} that is not stopped: {status}")
-    store.lock(container)
     destroy(container)
 
 

@@ -19,11 +19,9 @@ _REFUSALS = {
 
 def start(root: str, container_id: str) -> None:
     """Start the container. Raises WrongStatus unless it is created, and what execve(2) or a hook refused."""
-    container = store.Store(root).load(container_id)
-    _check(container)
-    store.lock(container)
+    container = store.Store(root).load_locked(container_id)
     try:
-        _check(container)  # another start may have been first
+        _check(container)
         release(container)
     finally:
         store.unlock(container)
