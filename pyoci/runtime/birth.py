@@ -86,7 +86,8 @@ class Birth:
         self.init.channel.send({"born": pid})
 
     def _be_init(self) -> NoReturn:
-        os.read(self.init.channel.fileno(), 1)
+        if not os.read(self.init.channel.fileno(), 1):
+            raise StepError("the runtime went away before init was admitted")
         steps.take(self._inside, self.init)
         self.init.channel.send({"ready": True})
         if self._waits:
