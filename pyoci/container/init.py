@@ -29,8 +29,6 @@ class Init:
         self.bundle = bundle
         self.rootfs = ""
         """Absolute path of the root filesystem on the host."""
-        self.state_dir = ""
-        """The container's directory below ``--root``."""
         self.joining = False
         """Whether an existing container is entered (``exec``)."""
         self.rootless = False

@@ -196,7 +196,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
 def _init(container: Container, parsed: Config, options: Options) -> Init:
     """What the steps may touch, filled."""
     init = Init(container.id, parsed, parsed.process if "process" in parsed else _no_process(), container.bundle)
-    init.rootfs, init.state_dir = str(container.record["rootfs"]), container.path
+    init.rootfs = str(container.record["rootfs"])
     kinds = steps.section("linux.namespaces").TYPES
     init.private = frozenset(kinds[entry.type] for entry in parsed.linux.namespaces)
     if "mnt" not in init.private:
