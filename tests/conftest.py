@@ -35,7 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks and refuse to run without the abilities that were asked for."""
     config.addinivalue_line("markers", "needs(*abilities): skip where the machine lacks one of them")
     config.addinivalue_line("markers", "differs(reason): pyoci differs from other runtimes here, on purpose")
-    config.addinivalue_line("markers", "clause(*ids): shows these requirements of spec/requirements.toml")
     config.addinivalue_line("markers", "clause(*names): the requirements of spec/requirements.toml it shows to be met")
     required = os.environ.get("PYOCI_REQUIRED_ABILITIES", "").replace(",", " ").split()
     missing = [name for name in required if name not in abilities.ABILITIES or not abilities.has(name)]

@@ -53,8 +53,8 @@ KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "post
 
 
 def wait_for_runtime(init: Init) -> None:
-    """Let the runtime run the prestart and createRuntime hooks, in its own namespaces."""
-    if init.config.hooks.prestart or init.config.hooks.create_runtime:
+    """Let the runtime run the prestart and createRuntime hooks, in its own namespaces; limits are set by then."""
+    if init.config.hooks.prestart or init.config.hooks.create_runtime or init.config.hooks.create_container:
         init.channel.ask("hooks")
 
 

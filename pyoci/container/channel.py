@@ -3,8 +3,8 @@
 One JSON packet at a time over SOCK_SEQPACKET, which keeps packets whole and says when the other side is gone::
 
     init → runtime                     runtime → init
-    {"ask": "maps"}                    {}             maps are written, the cgroup is joined
-    {"born": pid}                                     by stage, which exits
+    {"ask": "maps"}                    {}             the id maps are written
+    {"born": pid}                      {}             by stage, which exits (0: it goes on as init); init may begin
     {"ask": "hooks"}                   {}             limits are set, prestart and createRuntime were run
     {"terminal": true} + descriptor                   the pty's master, when no console socket takes it
     {"ask": "listener", "fd": n}       {}             the seccomp listener was handed over

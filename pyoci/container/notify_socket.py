@@ -53,18 +53,28 @@ class NotifySocket:
         self._socket.bind(f"/proc/self/fd/{directory}/{_NAME}")
         os.chmod(f"/proc/self/fd/{directory}/{_NAME}", 0o777)  # noqa: S103 (whatever user the program runs as)
         os.close(directory)
-        self._socket.settimeout(_POLL_SECONDS)
 
     def forward_until_ready(self) -> None:
         """Pass on what the program says until it is ready, or gone."""
-        while self._container.is_alive():
+        self._socket.settimeout(_POLL_SECONDS)
+        is_ready = False
+        while not is_ready and self._container.is_alive():
             with Ignoring(TimeoutError):
-                message = self._socket.recv(_LARGEST)
-                lines = [line for line in message.split(b"\n") if line and not line.startswith(b"MAINPID=")]
-                if b"READY=1" in lines:
-                    self._send(b"\n".join([*lines, f"MAINPID={self._container.pid}".encode()]))
-                    break
+                is_ready = self.forward()
         self._socket.close()
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when the program has said something."""
+        return self._socket.fileno()
+
+    def forward(self) -> bool:
+        """Receive one message and pass it on if it says that the program is ready; whether it did."""
+        message = self._socket.recv(_LARGEST)
+        lines = [line for line in message.split(b"\n") if line and not line.startswith(b"MAINPID=")]
+        is_ready = b"READY=1" in lines
+        if is_ready:
+            self._send(b"\n".join([*lines, f"MAINPID={self._container.pid}".encode()]))
+        return is_ready
 
     def _send(self, message: bytes) -> None:
         """Tell the manager; an address beginning with @ is abstract."""

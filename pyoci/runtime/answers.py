@@ -143,6 +143,7 @@ def blame_start(error: PyociError | OSError) -> PyociError:
     """The error as runc words it when a process could not be brought to life."""
     if isinstance(error, ConfigError):
         return error
-    explained = steps.explain("", error) if isinstance(error, OSError) else error
+    explained = error if isinstance(error, PyociError) else steps.explain("", error)
+    explained.__cause__ = None if explained is error else error
     explained.args = (f"unable to start container process: {explained.message}",)
     return explained

@@ -190,7 +190,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         into_resctrl_group(birth.stage_pid)
         birth.converse()
     except (PyociError, OSError) as error:
-        raise answers.blame_start(error) from error
+        raise answers.blame_start(error)  # noqa: B904 (it knows its cause)
 
 
 def _init(container: Container, parsed: Config, options: Options) -> Init:

@@ -103,7 +103,7 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
             birth.converse()
             handover.tell(birth.pid, options)
     except (PyociError, OSError) as error:
-        raise answers.blame_start(error) from error
+        raise answers.blame_start(error)  # noqa: B904 (it knows its cause)
     finally:
         os.close(pidfd)
     return birth.pid

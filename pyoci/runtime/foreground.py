@@ -10,6 +10,10 @@ import select
 from pyoci.errors import Ignoring
 from pyoci.syscalls import prctl
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _CHUNK = 1 << 16
 _SIGCHLD, _SIGWINCH, _SIGURG, _SIGKILL, _SIGSTOP = 17, 28, 23, 9, 19
 _KEPT = frozenset((_SIGKILL, _SIGSTOP, _SIGURG))
@@ -25,6 +29,7 @@ class Foreground:
         self._master = -1
         self._saved: list[object] | None = None
         self._pid = 0
+        self._watched: dict[int, Callable[[], bool]] = {}
         self._previous = {number: _signal.getsignal(number) for number in _FORWARDED}
         self._adopt = adopt
         if adopt:
@@ -59,11 +64,17 @@ class Foreground:
             self._saved = terminal.raw(0)
             self._resize()
 
+    def watch(self, fd: int, action: Callable[[], bool]) -> None:
+        """While waiting, call *action* whenever *fd* is readable, until it returns true."""
+        self._watched[fd] = action
+
     def wait_for(self, pid: int) -> int:
         """Forward until *pid*, a child of ours, ends: its exit status, or 128 + its signal."""
         self._pid = pid
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
+        for fd in self._watched:
+            poll.register(fd, select.POLLIN)
         if self._master >= 0:
             poll.register(self._master, select.POLLIN)
             poll.register(0, select.POLLIN)
@@ -74,6 +85,9 @@ class Foreground:
                 self._type(poll)
             if self._master in ready:
                 self._show(poll)
+            for fd in self._watched.keys() & ready.keys():
+                if self._watched[fd]():
+                    poll.unregister(fd)
             if self._signals in ready:
                 status = self._receive()
         self._drain()

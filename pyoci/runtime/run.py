@@ -10,9 +10,12 @@ from pyoci.runtime.options import Options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from pyoci.container.container import Container
     from pyoci.runtime.foreground import Foreground
+
+    T = TypeVar("T")
 
 
 def run(root: str, container_id: str, bundle: str, **given: object) -> int:
@@ -47,15 +50,19 @@ def _run_detached(root: str, container_id: str, bundle: str, options: Options) -
 
     options.on_terminal = handover.console_taker(options)
     container = create.bear(root, container_id, bundle, options)
-    _guarded(container, lambda: start.release(container))
+    notify = _guarded(container, lambda: start.release(container))
     store.unlock(container)
+    if notify:
+        notify.forward_until_ready()
     return 0
 
 
 def _attend(container: Container, front: Foreground) -> int:
     from pyoci.runtime import start
 
-    start.release(container)
+    notify = start.release(container)
+    if notify:
+        front.watch(notify.fileno(), notify.forward)
     store.unlock(container)  # others may pause, kill or exec while it runs
     status = front.wait_for(container.pid)
     store.lock(container)
@@ -73,10 +80,10 @@ def _end(container: Container, *, keep: bool) -> None:
         delete.destroy(container)
 
 
-def _guarded(container: Container, action: Callable[[], int | None]) -> int:
+def _guarded(container: Container, action: Callable[[], T]) -> T:
     """Do *action*; if it fails, leave nothing of *container*."""
     try:
-        return action() or 0
+        return action()
     except BaseException as error:
         from pyoci.runtime import delete
 

@@ -22,9 +22,11 @@ def start(root: str, container_id: str) -> None:
     container = store.Store(root).load_locked(container_id)
     try:
         _check(container)
-        release(container)
+        notify = release(container)
     finally:
         store.unlock(container)
+    if notify:
+        notify.forward_until_ready()  # without the lock: whoever tires of waiting may kill and delete
 
 
 def _check(container: Container) -> None:
@@ -33,16 +35,18 @@ def _check(container: Container) -> None:
         raise WrongStatus(_REFUSALS[status])
 
 
-def release(container: Container) -> None:
-    """Give init the word, and run the poststart hooks once the program is executed."""
+def release(container: Container) -> notify_socket.NotifySocket | None:
+    """Give init the word, and run the poststart hooks once the program is executed.
+
+    The socket on which the program will say that it is ready, where somebody wants to know.
+    """
     if not container.record["process"]:
         raise WrongStatus("process property must not be empty", field="process")
     notify = _notify_socket(container)
     exec_fifo.give_the_word(container)
     if "poststart" in container.record["hooks"]:  # type: ignore[operator]  # a list
         _run_poststart(container)
-    if notify:
-        notify.forward_until_ready()
+    return notify
 
 
 def _notify_socket(container: Container) -> notify_socket.NotifySocket | None:

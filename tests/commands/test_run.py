@@ -206,6 +206,39 @@ def test_passes_readiness_on(
     assert waiting.wait(10) == 0
 
 
+@pytest.mark.usefixtures("notifications")
+def test_forwards_signals_while_the_program_is_not_ready(container: Container, place: Path) -> None:
+    container.bundle.script("trap 'exit 42' TERM; echo up >/up; while :; do sleep 0.05; done")
+    container.bundle.write()
+    environment = {**os.environ, "NOTIFY_SOCKET": str(place / "notify.sock")}
+    foreground = container.runtime.spawn("run", "-b", container.bundle.path, container.id, env=environment)
+    _wait_until_up(container)
+
+    foreground.send_signal(signal.SIGTERM)
+
+    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.returncode == 42
+
+
+def test_passes_readiness_on_in_the_foreground(
+    container: Container, notifications: socket.socket, place: Path
+) -> None:
+    container.bundle.script("echo up >/up; until [ -e /end ]; do sleep 0.05; done; exit 3")
+    container.bundle.write()
+    environment = {**os.environ, "NOTIFY_SOCKET": str(place / "notify.sock")}
+    foreground = container.runtime.spawn("run", "-b", container.bundle.path, container.id, env=environment)
+    _wait_until_up(container)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service:
+        service.sendto(b"READY=1\n", f"/proc/{container.pid}/root/run/notify/notify.sock")
+    said = notifications.recv(4096)
+    (container.bundle.rootfs / "end").touch()
+
+    assert b"READY=1" in said.split(b"\n")
+    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.returncode == 3
+
+
 def _wait_until_up(container: Container) -> None:
     container.wait_for_file("/up")
 

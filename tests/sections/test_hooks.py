@@ -405,3 +405,14 @@ def test_hooks_of_the_start_do_not_run_when_the_container_is_never_started(conta
     container.delete("--force").ok()
 
     assert [kind for kind, script in scripts.items() if script.text()] == [*CREATE, "poststop"]
+
+
+@pytest.mark.needs("cgroup1")
+def test_limits_are_set_when_a_create_container_hook_runs(container: Container, hooks: Hooks, place: Path) -> None:
+    container.bundle.linux["cgroupsPath"] = f"/{container.id}"
+    container.bundle.linux["resources"] = {"pids": {"limit": 77}}
+    hooks.add("createContainer", f"cat /sys/fs/cgroup/pids/{container.id}/pids.max >{place}/limit")
+
+    container.create().ok()
+
+    assert (place / "limit").read_text() == "77\n"

@@ -31,8 +31,7 @@ CTYPES = names("_ctypes _prctl")
 # Never: 3 to 180 ms each, and some would be looked for inside the container.
 FORBIDDEN = names("""
     argparse ast collections contextlib copy ctypes ctypes.util dataclasses difflib dis enum functools getopt gettext
-    grp
-    importlib.metadata inspect jeepney json jsonschema keyword linecache locale logging multiprocessing operator
+    grp importlib.metadata inspect jeepney json jsonschema keyword linecache locale logging multiprocessing operator
     pathlib pickle platform pwd pyroute2 pyseccomp random re selectors shlex shutil signal socket string subprocess
     tempfile textwrap threading tokenize traceback typing warnings weakref
 """)
