@@ -206,6 +206,7 @@ def test_passes_readiness_on(
     assert waiting.wait(10) == 0
 
 
+@pytest.mark.differs("runc 1.1 forwards none until it has heard READY=1")
 @pytest.mark.usefixtures("notifications")
 def test_forwards_signals_while_the_program_is_not_ready(container: Container, place: Path) -> None:
     container.bundle.script("trap 'exit 42' TERM; echo up >/up; while :; do sleep 0.05; done")
