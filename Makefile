@@ -9,7 +9,7 @@ PREFIX ?= /opt/pyoci
 
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
-SOURCES := setup.cfg pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
+SOURCES := setup.cfg setup.py pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
 
 # The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
@@ -93,7 +93,7 @@ $(VENV)/.built: setup.cfg
 	@test -x $(VENV)/bin/python || echo "Making a virtual environment in $(VENV) with $(PYTHON)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the libraries pyoci stands on"
-	@$(PIP) install 'setuptools>=66' wheel
+	@$(PIP) install 'setuptools>=70.1' wheel
 	@$(PIP) install $$($(VENV)/bin/python tools/requirements.py install_requires)
 	@touch $@
 

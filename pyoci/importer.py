@@ -1,11 +1,11 @@
 """Importing pyoci's own modules without asking the file system where they are.
 
 Python's finder lists directories, looks at several names and builds a loader for each module. Of the 80 modules of
-``run`` it is known where they lie, so this one opens the bytecode at once. That spares an eighth of what the whole
-command executes. Its rules are Python's: bytecode that is missing, of another Python or older than its
-source is left to the ordinary importer.
+``run`` it is known where they lie. Inside the launcher it is the program itself; elsewhere this importer opens the
+bytecode at once, by Python's rules: bytecode that is missing, of another Python or older than its source is left to
+the ordinary importer.
 
-``bin/pyoci`` installs it; whoever imports pyoci as a library never notices.
+The installed command uses it; whoever imports pyoci as a library never notices.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import posix
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
+from _imp import get_frozen_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
 _PREFIX = __package__ + "."
-_ABOVE = __file__[: -len("pyoci/importer.py")]
+_SELF = "pyoci/importer.py"
+_FROZEN = "__file__" not in globals()
+# The launcher puts the directory it is installed in first.
+_ABOVE = f"{sys.path[0]}/" if _FROZEN else __file__[: -len(_SELF)]
 _TAG = f".{sys.implementation.cache_tag}.pyc"
 # PEP 552: the magic number, flags (0: checked by time), the source's time and size.
 _HEADER = 16
@@ -36,16 +40,13 @@ class Importer:
         """Where *name* is and what it holds, or None for a module that is not ours or not compiled."""
         if not name.startswith(_PREFIX):
             return None
-        path = _ABOVE + name.replace(".", "/")
-        directory, _slash, module = path.rpartition("/")
-        code = _read(f"{path}.py", f"{directory}/__pycache__/{module}{_TAG}")
-        if code is not None:
-            return _spec(cls, name, f"{path}.py", code)
-        code = _read(f"{path}/__init__.py", f"{path}/__pycache__/__init__{_TAG}")
-        if code is None:
+        found = _frozen(name) if _FROZEN else _compiled(name)
+        if found is None:
             return None
-        spec = _spec(cls, name, f"{path}/__init__.py", code)
-        spec.submodule_search_locations = [path]
+        path, code = found
+        spec = ModuleSpec(name, cls, origin=path, loader_state=code)  # type: ignore[arg-type]  # PEP 451 asks no base
+        if path.endswith("/__init__.py"):
+            spec.submodule_search_locations = [path[: -len("/__init__.py")]]
         return spec
 
     @staticmethod
@@ -55,14 +56,32 @@ class Importer:
     @staticmethod
     def exec_module(module: ModuleType) -> None:
         """Execute the module."""
-        code: CodeType = module.__spec__.loader_state  # type: ignore[union-attr]  # as _spec made it
+        module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # as find_spec made it
+        code: CodeType = module.__spec__.loader_state  # type: ignore[union-attr]  # the same
         exec(code, vars(module))  # noqa: S102 (this is what a loader does)
 
 
-def _spec(loader: type[Importer], name: str, path: str, code: CodeType) -> ModuleSpec:
-    spec = ModuleSpec(name, loader, origin=path, loader_state=code)  # type: ignore[arg-type]  # PEP 451 asks no base
-    spec.has_location = True
-    return spec
+def _frozen(name: str) -> tuple[str, CodeType] | None:
+    """The source and the code of the module *name*, if it is in the launcher."""
+    try:
+        code: CodeType = get_frozen_object(name)
+    except ImportError:
+        return None
+    return _ABOVE + code.co_filename, code
+
+
+def _compiled(name: str) -> tuple[str, CodeType] | None:
+    """The source and the code of the module *name*, if its bytecode is there."""
+    path = _ABOVE + name.replace(".", "/")
+    directory, _slash, module = path.rpartition("/")
+    for source, compiled in (
+        (f"{path}.py", f"{directory}/__pycache__/{module}{_TAG}"),
+        (f"{path}/__init__.py", f"{path}/__pycache__/__init__{_TAG}"),
+    ):
+        code = _read(source, compiled)
+        if code is not None:
+            return source, code
+    return None
 
 
 def _read(source: str, compiled: str) -> CodeType | None:

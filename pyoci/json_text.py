@@ -1,7 +1,7 @@
 """JSON as text, without the standard module's import of ``re`` (6 ms of every start).
 
-Reading uses the C scanner that ``json`` itself uses; writing covers what a runtime writes: objects,
-arrays, strings, integers, booleans and null. A property test holds both to the standard module.
+Reading uses the C scanner that ``json`` itself uses, writing on one line its C encoder; over several lines it is done
+here, for the encoder cannot. A property test holds all of it to the standard module.
 """
 
 from __future__ import annotations
@@ -64,34 +64,32 @@ def dumps(value: object, indent: int = 0) -> str:
     A surrogate without its other half, be it from config.json or for a byte of a path that is no UTF-8, becomes an
     escape: no encoding has it.
     """
-    text = "".join(_pieces(value, "\n" if indent else "", " " * indent))
+    text = "".join(_pieces(value, "\n", " " * indent) if indent else _encode(value, 0))
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def _refuse(value: object) -> object:
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, False)
+
+
 def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:
-    if isinstance(value, str):
-        yield _json.encode_basestring(value)
-    elif value is None:
-        yield "null"
-    elif isinstance(value, bool):
-        yield "true" if value else "false"
-    elif isinstance(value, int | float):
-        yield repr(value)
-    elif isinstance(value, dict):
-        colon = ": " if indent else ":"
-        items = ((_json.encode_basestring(key) + colon, item) for key, item in value.items())
+    """*value* over several lines; *newline* begins those at its level."""
+    if isinstance(value, dict) and value:
+        items = ((_json.encode_basestring(key) + ": ", item) for key, item in value.items())
         yield from _enclosed("{}", items, newline, indent)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and value:
         yield from _enclosed("[]", (("", item) for item in value), newline, indent)
     else:
-        raise TypeError(f"{type(value).__name__} has no JSON form")
+        yield from _encode(value, 0)
 
 
 def _enclosed(brackets: str, items: Iterator[tuple[str, object]], newline: str, indent: str) -> Iterator[str]:
-    inner = newline + indent
-    separator = brackets[0] + inner
+    separator = brackets[0] + newline + indent
     for prefix, item in items:
         yield separator + prefix
-        yield from _pieces(item, inner if newline else "", indent)
-        separator = "," + inner
-    yield brackets if separator[0] != "," else newline + brackets[1]
+        yield from _pieces(item, newline + indent, indent)
+        separator = "," + newline + indent
+    yield newline + brackets[1]

@@ -56,7 +56,12 @@ class Directory:
 
     def remove(self) -> bool:
         """Remove the directory and those made below it since; whether that is done. Not ours to remove is done."""
-        return self.path not in self.created or _remove_tree(self.path)
+        if self.path not in self.created:
+            return True
+        done = _remove_tree(self.path)
+        if done:
+            self.created.remove(self.path)
+        return done
 
     def remove_parents(self) -> None:
         """Remove the directories ``create`` made above it, unless others have come to use them."""

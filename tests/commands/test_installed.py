@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from launcher import link
 from tests.support import installed
+from tests.support.bundle import Bundle
 
 pytestmark = pytest.mark.differs("about pyoci's own files")
 
@@ -40,20 +44,70 @@ def test_has_compiled_bytecode(package: Path) -> None:
     assert compiled == set(package.rglob("*.py"))
 
 
-def test_starts_from_any_directory_by_a_link(program: str, place: Path) -> None:
-    (place / "link").symlink_to(program)
+@pytest.fixture(params=["program", "script"])
+def command(request: pytest.FixtureRequest, program: str, place: Path) -> str:
+    """The installed program, or what is installed where no launcher can be built."""
+    if request.param == "program":
+        return program
+    (place / "bin").mkdir()
+    shutil.copy2(_TREE / "bin/pyoci", place / "bin")
+    (place / "bin/python3").symlink_to(sys.executable)
+    (place / "lib").symlink_to(Path(program).resolve().parent.parent / "lib")
+    return str(place / "bin/pyoci")
+
+
+@pytest.mark.skipif(bool(link.missing()), reason=link.missing())
+def test_is_a_program_when_one_can_be_built(program: str) -> None:
+    assert Path(program).read_bytes()[:4] == b"\x7fELF"
+
+
+def test_runs_a_container(command: str, place: Path) -> None:
+    bundle = Bundle(place / "bundle").args("/bin/echo", "from the container").write()
+
+    name = f"pyoci-installed-{place.parent.name}"
+    words = [command, "--root", str(place / "root"), "run", "--bundle", str(bundle), name]
+    finished = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert (finished.stdout, finished.stderr, finished.returncode) == ("from the container\n", "", 0)
+
+
+def test_explains_a_configuration_when_the_schema_is_needed(command: str, place: Path) -> None:
+    bundle = Bundle(place / "bundle")
+    bundle.config["hostname"] = 7
+
+    words = [command, "--root", str(place / "root"), "run", "--bundle", str(bundle.write()), "explained"]
+    finished = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert "hostname" in finished.stderr
+    assert "internal error" not in finished.stderr
+
+
+def test_says_so_when_its_library_is_gone(command: str, place: Path) -> None:
+    lonely = place / "lonely/bin/pyoci"
+    lonely.parent.mkdir(parents=True)
+    shutil.copy2(command, lonely)
+
+    finished = subprocess.run([str(lonely), "--version"], capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("pyoci: ")
+    assert finished.stderr.count("\n") == 1
+
+
+def test_starts_from_any_directory_by_a_link(command: str, place: Path) -> None:
+    (place / "link").symlink_to(command)
 
     finished = subprocess.run(["./link", "--version"], cwd=place, env={}, capture_output=True, text=True, check=True)
 
     assert finished.stdout.startswith("pyoci version ")
 
 
-def test_runs_no_code_of_the_current_directory(program: str, place: Path) -> None:
+def test_runs_no_code_of_the_current_directory(command: str, place: Path) -> None:
     """It runs as root, in directories that others write to."""
     for name in ("pyoci", "os", "posix", "ctypes", "sitecustomize"):
         (place / f"{name}.py").write_text("raise SystemExit('code of the current directory')")
 
     environment = {"PYTHONPATH": str(place), "PYTHONSTARTUP": str(place / "os.py"), "PYTHONHOME": ""}
-    finished = subprocess.run([program, "--version"], cwd=place, env=environment, capture_output=True, check=True)
+    finished = subprocess.run([command, "--version"], cwd=place, env=environment, capture_output=True, check=True)
 
     assert finished.stdout.startswith(b"pyoci version ")
