@@ -323,10 +323,11 @@ def test_oom_score_adj_is_left_alone_when_unset_or_denied_to_rootless(in_child: 
     ("given", "expected"),
     [
         pytest.param({"policy": "SCHED_BATCH", "nice": 5}, (os.SCHED_BATCH, 0, 5), id="batch"),
-        pytest.param({"policy": "SCHED_IDLE"}, (os.SCHED_IDLE, 0, 0), id="idle"),
+        # Their policies know no niceness: what the caller has stays.
+        pytest.param({"policy": "SCHED_IDLE"}, (os.SCHED_IDLE, 0, os.nice(0)), id="idle"),
         pytest.param(
             {"policy": "SCHED_RR", "priority": 3, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
-            (os.SCHED_RR | os.SCHED_RESET_ON_FORK, 3, 0),
+            (os.SCHED_RR | os.SCHED_RESET_ON_FORK, 3, os.nice(0)),
             id="round robin",
         ),
     ],
