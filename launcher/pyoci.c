@@ -22,7 +22,10 @@
 
 extern const struct _frozen frozen_modules[];
 
-static const char BEGIN[] = "from pyoci import importer\n"
+/* encodings is frozen, its hundred modules are not. */
+static const char BEGIN[] = "import encodings\n"
+                            "encodings.__path__.append('" STDLIB "/encodings')\n"
+                            "from pyoci import importer\n"
                             "importer.install()\n"
                             "from pyoci.cli import main\n"
                             "main()\n";

@@ -72,7 +72,7 @@ def _refuse(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, False)
+_encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, True)
 
 
 def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:

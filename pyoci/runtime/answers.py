@@ -36,7 +36,7 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, o
     }
     if not birth.init.joining:
         birth.on_born = lambda: _admit(birth.pid, container, parsed)
-        birth.meanwhile = lambda: _limit(cgroup, parsed, options)
+        birth.meanwhile = options.meanwhile
     birth.on_terminal = options.on_terminal
     birth.on_warning = log.warning
     birth.on_death = lambda status: _describe_death(status, cgroup)
@@ -70,8 +70,12 @@ def _admit(pid: int, container: Container, parsed: Config) -> None:
         _move_net_devices(pid, parsed)
 
 
-def _limit(cgroup: Cgroup, parsed: Config, options: Options) -> None:
-    """Write the limits, give the cgroup to whom it shall belong, and do what the caller has left to do."""
+def limit(cgroup: Cgroup, parsed: Config) -> None:
+    """Write the limits, and give the cgroup to whom it shall belong.
+
+    For the rules of devices v1 has no single write: between two of them nothing may be made. So all are written before
+    init is admitted.
+    """
     if cgroup.version("devices") == 2:
         cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
     resources = parsed.linux.resources
@@ -81,7 +85,6 @@ def _limit(cgroup: Cgroup, parsed: Config, options: Options) -> None:
     owner = cgroup_ownership.owner(parsed)
     if owner is not None:
         cgroup.own(owner)
-    options.meanwhile()
 
 
 def _move_net_devices(pid: int, parsed: Config) -> None:

@@ -9,14 +9,13 @@
     find the steps: import what they need,
       prepare them
     fork ────────────────────────────────▶ walk into the cgroup
-                                           STAGE: join the given
+    write the limits                       STAGE: join the given
                                              namespaces, unshare user
     write the id maps ◀──────────── maps ─
                     ─────────────────────▶ become root there,
                                            unshare the rest, fork ───▶
     note init's pid ◀────────────── born ─ exit
     move network devices ───────────────────────────────────────────▶ ROOTFS: mounts, devices
-    write limits meanwhile
     prestart, createRuntime ◀──────────────────────── hooks ────────── createContainer hooks, pivot
     pass the pty on ◀─────────────────────────────── terminal + fd ─── SELF: what the container sees
     hand the listener over ◀──────────────────────── listener ──────── PROCESS, LAUNCH: privileges go
@@ -188,6 +187,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         undo.push(birth.abort)
         birth.fork(cgroup.directory_fd())
         into_resctrl_group(birth.stage_pid)
+        answers.limit(cgroup, parsed)
         birth.converse()
     except (PyociError, OSError) as error:
         raise answers.blame_start(error)  # noqa: B904 (it knows its cause)

@@ -53,6 +53,15 @@ def test_access_is_what_is_allowed(container: Container, rules: list[dict[str, A
     assert access(container, *rules) == expected
 
 
+def test_devices_can_be_made_however_long_the_rules_take_to_write(container: Container) -> None:
+    """On v1 they are written one by one, and in between nothing is allowed."""
+    rules = [{"allow": True, "type": "c", "major": 1000 + number, "minor": 1, "access": "r"} for number in range(300)]
+    container.bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}, *rules]}
+    container.bundle.script("grep -c ' /dev/null ' /proc/self/mounts; true")  # it would be bound from the host
+
+    assert container.run().ok().output == "0"
+
+
 @pytest.mark.clause("linux.resources.devices.order")
 @pytest.mark.parametrize(
     ("rules", "expected"),
