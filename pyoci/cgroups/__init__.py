@@ -31,26 +31,27 @@ MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 def find(
     cgroups_path: str | None, container_id: str, manager: str = "cgroupfs", *, rootless: bool = False,
-    hierarchies: Sequence[Hierarchy] | None = None,
+    annotations: Mapping[str, str] | None = None, hierarchies: Sequence[Hierarchy] | None = None,
 ) -> Cgroup:
     """The cgroup of a container, not yet created.
 
     *cgroups_path* is ``linux.cgroupsPath``: an absolute one is meant from the mount point, a relative one from the
     runtime's own cgroup; on v2 from the one above that, because a cgroup with processes cannot have controllers
-    below it. Without one, the container's id is used as a relative path. All this is as in runc.
+    below it. Without one, the container's id is used as a relative path. All this is as in runc. For systemd it is
+    ``slice:prefix:name``, and *annotations* ask for properties of the unit.
     """
     if manager == "disabled":
         return load({"disabled": True})
-    if manager != "cgroupfs":
-        raise Unsupported("the systemd cgroup driver is not available yet") if manager in MANAGERS else UsageError(
-            f"invalid cgroup manager: {manager}"
-        )
-    path = _clean(cgroups_path or container_id)
+    if manager not in MANAGERS:
+        raise UsageError(f"invalid cgroup manager: {manager}")
     hierarchies = hierarchy.mounted() if hierarchies is None else hierarchies
+    if manager == "systemd":
+        return _find_unit(cgroups_path, container_id, hierarchies, annotations or {}, rootless=rootless)
+    path = _clean(cgroups_path or container_id)
     if not hierarchies:
         return _without_hierarchy(forgive=rootless and not cgroups_path)
-    return _cgroup([_description(place, path, len(hierarchies) == 1) for place in hierarchies],
-                   rootless=rootless, asked=bool(cgroups_path))
+    legacy, unified = _directories([_description(place, path, len(hierarchies) == 1) for place in hierarchies])
+    return Cgroup(legacy, unified, rootless=rootless, asked=bool(cgroups_path))
 
 
 def load(state: Mapping[str, object]) -> Cgroup:
@@ -59,7 +60,12 @@ def load(state: Mapping[str, object]) -> Cgroup:
         from pyoci.cgroups.disabled import Disabled
 
         return Disabled()
-    return _cgroup(state["directories"], rootless=bool(state["rootless"]))  # type: ignore[arg-type]  # as saved
+    legacy, unified = _directories(state["directories"])  # type: ignore[arg-type]  # as saved
+    if "unit" in state:
+        from pyoci.cgroups.systemd import SystemdCgroup
+
+        return SystemdCgroup(legacy, unified, state["unit"], rootless=bool(state["rootless"]))  # type: ignore[arg-type]
+    return Cgroup(legacy, unified, rootless=bool(state["rootless"]))
 
 
 def walk_in(tasks: Iterable[int]) -> None:
@@ -95,7 +101,26 @@ def _description(place: Hierarchy, path: str, alone: bool) -> dict[str, object]:
     return {**found, "alone": alone} if place.version == 2 else found
 
 
-def _cgroup(descriptions: Sequence[Mapping[str, object]], *, rootless: bool, asked: bool = False) -> Cgroup:
+def _find_unit(
+    cgroups_path: str | None, container_id: str, hierarchies: Sequence[Hierarchy], annotations: Mapping[str, str], *,
+    rootless: bool,
+) -> Cgroup:
+    """The cgroup of a unit that systemd is to make."""
+    from pyoci.cgroups import systemd, unit_properties
+
+    parent, unit = systemd.unit_name(cgroups_path, container_id, user=rootless)
+    path = systemd.base(user=rootless) + systemd.unit_path(parent, unit)
+    legacy, unified = _directories([_description(place, path, len(hierarchies) == 1) for place in hierarchies])
+    found = systemd.SystemdCgroup(
+        legacy, unified, {"name": unit, "slice": parent, "user": rootless}, rootless=rootless
+    )
+    found.properties = list(unit_properties.from_annotations(annotations))
+    return found
+
+
+def _directories(
+    descriptions: Sequence[Mapping[str, object]],
+) -> tuple[list[LegacyDirectory], UnifiedDirectory | None]:
     legacy: list[LegacyDirectory] = []
     unified: UnifiedDirectory | None = None
     for description in descriptions:
@@ -108,4 +133,4 @@ def _cgroup(descriptions: Sequence[Mapping[str, object]], *, rootless: bool, ask
             from pyoci.cgroups.unified import UnifiedDirectory
 
             unified = UnifiedDirectory(**fields)  # type: ignore[arg-type]  # as Directory.state gives them
-    return Cgroup(legacy, unified, rootless=rootless, asked=asked)
+    return legacy, unified

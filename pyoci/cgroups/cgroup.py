@@ -36,6 +36,9 @@ class Cgroup:
         self.refused: dict[str, OSError] = {}
         """The controllers left out, and why ("" for the v2 hierarchy)."""
 
+    awaits_process = False
+    """Whether it can only be made around a process: ``adopt`` does so (systemd's scopes)."""
+
     @property
     def directories(self) -> list[LegacyDirectory | UnifiedDirectory]:
         """All of them, v1 first."""
@@ -82,13 +85,16 @@ class Cgroup:
         Raises ContainerError when the cgroup is in use, OSError for everything else.
         """
         try:
-            for directory in self.directories:
-                self._create(directory)
+            self._make_missing()
             self._refuse_unfit()
         except BaseException:
             for directory in self.directories:
                 directory.remove_parents()
             raise
+
+    def _make_missing(self) -> None:
+        for directory in self.directories:
+            self._create(directory)
 
     def _create(self, directory: LegacyDirectory | UnifiedDirectory) -> None:
         try:
@@ -183,6 +189,9 @@ class Cgroup:
         """Move a process in. The first such move in a while costs 10 to 20 ms; see ``tasks`` for one that does not."""
         for directory in self.directories:
             directory.add(pid)
+
+    def adopt(self, pid: int) -> None:
+        """Make a cgroup that ``awaits_process``, with *pid* in it."""
 
     def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
         """Descriptors of the v1 ``tasks`` files, with which a process moves itself by ``cgroups.walk_in``.

@@ -180,13 +180,16 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
         tasks = cgroup.tasks()
-        birth = Birth(init, (answers.walking_in(tasks), *STAGE), inside, START)
+        birth = Birth(init, (answers.walking_in(tasks, adopted=cgroup.awaits_process), *STAGE), inside, START)
         birth.kept_from_child = [container.lock_fd]
         birth.kept_from_runtime = [init.start_fd, init.result_fd, *tasks]
         answers.attend(birth, container, cgroup, parsed, options)
         undo.push(birth.abort)
         birth.fork(cgroup.directory_fd())
         into_resctrl_group(birth.stage_pid)
+        if cgroup.awaits_process:
+            cgroup.adopt(birth.stage_pid)
+            container.record["cgroup"] = cgroup.state()
         answers.limit(cgroup, parsed)
         birth.converse()
     except (PyociError, OSError) as error:
@@ -224,7 +227,9 @@ def _no_process() -> Process:
 def _make_cgroup(container: Container, parsed: Config, options: Options, undo: Undo) -> Cgroup:
     """Make the cgroup, having written down which, so that it can be removed even after a crash."""
     path = parsed.linux.cgroups_path or None
-    cgroup = cgroups.find(path, container.id, options.cgroup_manager, rootless=options.is_rootless())
+    cgroup = cgroups.find(
+        path, container.id, options.cgroup_manager, rootless=options.is_rootless(), annotations=parsed.annotations
+    )
     container.record["cgroup"] = cgroup.state()
     container.save()
     undo.push(cgroup.delete)

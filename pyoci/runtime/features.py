@@ -29,7 +29,7 @@ def document() -> Json:
         "mountOptions": list(mount_options.NAMES),
         "linux": _linux(),
         "annotations": {"io.github.seccomp.libseccomp.version": libseccomp} if libseccomp else {},
-        "potentiallyUnsafeConfigAnnotations": [],
+        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
     }
 
 
@@ -40,7 +40,7 @@ def _linux() -> Json:
     return {
         "namespaces": sorted(namespaces.TYPES),
         "capabilities": list(capabilities.NAMES),
-        "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
+        "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
         "seccomp": _seccomp(),
         "apparmor": {"enabled": True},
         "selinux": {"enabled": True},

@@ -7,10 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pyoci import cgroups
 from pyoci.config import Config, hooks, mount_options, schema
 from pyoci.config.process.capabilities import Capabilities, grant
-from pyoci.errors import ConfigError, Unsupported
+from pyoci.errors import ConfigError
 from pyoci.runtime import features
 from pyoci.syscalls import capabilities, seccomp
 
@@ -88,16 +87,14 @@ def resolved(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.clause("features.annotations")
-def test_annotations_name_the_library_and_none_is_dangerous() -> None:
+def test_annotations_name_the_library_and_those_that_change_the_host() -> None:
     assert DOCUMENT["annotations"]["io.github.seccomp.libseccomp.version"] == features.libseccomp_version()
-    assert DOCUMENT["potentiallyUnsafeConfigAnnotations"] == []
+    assert DOCUMENT["potentiallyUnsafeConfigAnnotations"] == ["org.systemd.property."]
 
 
-@pytest.mark.clause("features.true", "linux.cgroups-path.systemd")
-def test_systemd_is_not_told_while_it_is_refused() -> None:
-    with pytest.raises(Unsupported):
-        cgroups.find(None, "x", "systemd")
-    assert LINUX["cgroup"]["systemd"] is LINUX["cgroup"]["systemdUser"] is False
+@pytest.mark.clause("features.true")
+def test_systemd_can_make_cgroups_of_both_kinds() -> None:
+    assert LINUX["cgroup"]["systemd"] is LINUX["cgroup"]["systemdUser"] is True
 
 
 @pytest.mark.clause("general.unknown-values")

@@ -1,0 +1,181 @@
+"""systemd's manager on D-Bus: starting, changing and stopping units (org.freedesktop.systemd1(5)).
+
+Every call ends within a bound, whatever is at the other end. jeepney does the marshalling and is only imported here;
+the connection is made by hand, because in a user namespace our uid is not the one the bus sees: it takes it from the
+socket when we name none.
+"""
+
+from __future__ import annotations
+
+import os
+import socket  # noqa: TID253 (jeepney has loaded it)
+import time
+
+from jeepney import DBusAddress, MatchRule, MessageType, new_method_call
+from jeepney.bus import get_bus
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import DBusConnection
+
+from pyoci.errors import PyociError, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    Property = tuple[str, tuple[str, object]]
+    """Name, D-Bus signature and value."""
+
+SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
+_NAME = "org.freedesktop.systemd1"
+_PATH = "/org/freedesktop/systemd1"
+_MANAGER = DBusAddress(_PATH, bus_name=_NAME, interface=f"{_NAME}.Manager")
+_PROPERTIES = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.DBus.Properties")
+_CALL_SECONDS = 10.0
+_JOB_SECONDS = 30.0  # as runc
+
+
+class BusError(PyociError):
+    """systemd, or the bus, refused; *name* is the error's on D-Bus."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Systemd:
+    """A conversation with the system's manager, or with the *user*'s; closed by ``with``."""
+
+    def __init__(self, *, user: bool) -> None:
+        address = _user_bus() if user else os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS)
+        try:
+            self._connection = DBusConnection(_authenticated(get_bus(address)))
+        except (OSError, ValueError) as error:
+            which = "user" if user else "system"
+            raise Unsupported(f"cannot reach systemd on the {which} bus {address}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._connection.close()
+
+    def _call(self, method: str, signature: str = "", *body: object, to: DBusAddress = _MANAGER) -> tuple[Any, ...]:
+        """The reply. Raises BusError."""
+        message = new_method_call(to, method, signature or None, body)
+        try:
+            reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)
+        except (OSError, TimeoutError) as error:
+            raise BusError("", f"systemd does not answer {method}: {str(error) or 'timed out'}") from error
+        if reply.header.message_type == MessageType.error:
+            name = reply.header.fields.get(4, "")  # ERROR_NAME
+            raise BusError(name, str(reply.body[0]) if reply.body else name)
+        return tuple(reply.body)
+
+    def _manager_property(self, name: str) -> Any:
+        return self._call("Get", "ss", f"{_NAME}.Manager", name, to=_PROPERTIES)[0][1]
+
+    def version(self) -> int:
+        """systemd's version, without what distributions add to it."""
+        digits = ""
+        for character in str(self._manager_property("Version")).strip('"').removeprefix("v"):
+            if not character.isdigit():
+                break
+            digits += character
+        return int(digits or 0)
+
+    def control_group(self) -> str:
+        """The manager's own place in the cgroups: empty for the system's, else a path with a slash in front."""
+        path: str = self._manager_property("ControlGroup")
+        return path.removesuffix("/init.scope").rstrip("/")
+
+    def start(self, unit: str, properties: Sequence[Property]) -> None:
+        """Start the transient *unit*. One of that name that has failed gives way. Raises BusError."""
+        try:
+            self._job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "replace", list(properties), [])
+        except BusError as error:
+            if error.name != f"{_NAME}.UnitExists":
+                raise
+            self.reset_failed(unit)
+            self._job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "replace", list(properties), [])
+
+    def stop(self, unit: str) -> None:
+        """Stop *unit* and forget it; one that is not there is no error. Raises BusError."""
+        try:
+            self._job(unit, "StopUnit", "ss", unit, "replace")
+        except BusError as error:
+            if error.name != f"{_NAME}.NoSuchUnit":
+                raise
+        self.reset_failed(unit)
+
+    def reset_failed(self, unit: str) -> None:
+        """Let systemd forget that *unit* failed."""
+        try:
+            self._call("ResetFailedUnit", "s", unit)
+        except BusError as error:
+            if error.name != f"{_NAME}.NoSuchUnit":
+                raise
+
+    def change(self, unit: str, properties: Sequence[Property]) -> None:
+        """Set *properties* of *unit* until it stops. Raises BusError."""
+        self._call("SetUnitProperties", "sba(sv)", unit, True, list(properties))
+
+    def _job(self, unit: str, method: str, signature: str, *body: object) -> None:
+        """Call *method* and wait until the job it begins is done. Raises BusError."""
+        rule = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)
+        self._call("AddMatch", "s", rule.serialise(), to=message_bus)
+        self._call("Subscribe")
+        with self._connection.filter(rule, bufsize=1000) as ended:
+            (job,) = self._call(method, signature, *body)
+            deadline = time.monotonic() + _JOB_SECONDS
+            while True:
+                try:
+                    message = self._connection.recv_until_filtered(ended, timeout=deadline - time.monotonic())
+                except (OSError, TimeoutError) as error:
+                    text = f"systemd has not finished {method} of {unit} in {_JOB_SECONDS:.0f} s"
+                    raise BusError("", text) from error
+                _id, path, _unit, result = message.body
+                if path == job:
+                    break
+        if result != "done":
+            raise BusError("", f"systemd: the job of {unit} ended as {result!r}")
+
+
+def _user_bus() -> str:
+    """The address of the user's bus. Raises Unsupported."""
+    if address := os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return address
+    path = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/bus"
+    if path == "/bus" or not os.path.exists(path):
+        raise Unsupported(
+            "could not find the user's D-Bus: no DBUS_SESSION_BUS_ADDRESS is set, and there is no $XDG_RUNTIME_DIR/bus",
+            hint="install dbus-user-session and log in as the user, or use --cgroup-manager cgroupfs",
+        )
+    return f"unix:path={path}"
+
+
+def _authenticated(address: str | bytes) -> socket.socket:
+    """A connection to the bus at *address*, as whoever the kernel says we are (D-Bus specification, EXTERNAL)."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(_CALL_SECONDS)
+        connection.connect(address)
+        connection.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
+        answers = [_line(connection), _line(connection)]  # to AUTH and to DATA
+        if not answers[1].startswith(b"OK "):
+            raise PermissionError(f"the bus refuses us: {answers}")  # noqa: TRY301 (closed below)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _line(connection: socket.socket) -> bytes:
+    """One line of the handshake; what follows the last one is the bus's first message."""
+    line = b""
+    while not line.endswith(b"\r\n"):
+        part = connection.recv(1)
+        if not part:
+            raise ConnectionResetError("the bus hung up")
+        line += part
+    return line

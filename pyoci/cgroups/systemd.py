@@ -1,0 +1,152 @@
+"""cgroups that systemd makes: a scope or a slice for each container (``--systemd-cgroup``; systemd.scope(5)).
+
+A scope begins with a process in it, so it is started around the container's first one, which waits meanwhile
+(``adopt``). From then on the directories are used as any others: systemd leaves a delegated unit's files alone, but for
+the limits it knows of. Those are told to it as well, for it writes them anew whenever it reloads.
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups import unit_properties
+from pyoci.cgroups.cgroup import Cgroup
+from pyoci.errors import ConfigError, PyociError, StepError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pyoci.cgroups.bus import Property, Systemd
+    from pyoci.cgroups.legacy import LegacyDirectory
+    from pyoci.cgroups.unified import UnifiedDirectory
+
+_ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "TasksAccounting")
+_FORM = "slice:prefix:name"
+
+
+def unit_name(cgroups_path: str | None, container_id: str, *, user: bool) -> tuple[str, str]:
+    """Slice and unit that *cgroups_path* means: ``slice:prefix:name``. Raises ConfigError."""
+    parent, *others = (cgroups_path or f":pyoci:{container_id}").split(":")
+    if len(others) != 2 or not others[1] or "/" in "".join(others):
+        raise ConfigError(
+            f'expected cgroupsPath to be of format "{_FORM}" for systemd cgroups, got "{cgroups_path}" instead',
+            "linux.cgroupsPath",
+        )
+    prefix, name = others
+    unit = name if name.endswith(".slice") else f"{prefix}-{name}.scope".removeprefix("-")
+    return parent or ("user.slice" if user else "system.slice"), unit
+
+
+def unit_path(parent: str, unit: str) -> str:
+    """The cgroup of *unit* in the slice *parent*, below the manager's own."""
+    return slice_path(unit) if unit.endswith(".slice") else f"{slice_path(parent)}/{unit}"
+
+
+def slice_path(name: str) -> str:
+    """The cgroup of the slice *name*: each dash leads one level down, ``a-b.slice`` lies in ``a.slice``."""
+    if name == "-.slice":
+        return ""
+    words = name.removesuffix(".slice").split("-")
+    if not name.endswith(".slice") or "/" in name or "" in words:
+        raise ConfigError(f'invalid slice name "{name}"', "linux.cgroupsPath")
+    return "".join(f"/{'-'.join(words[: end + 1])}.slice" for end in range(len(words)))
+
+
+def base(*, user: bool) -> str:
+    """The cgroup of the manager itself: that of the system's has no name. Raises Unsupported."""
+    if not user:
+        return ""
+    from pyoci.cgroups.bus import Systemd
+
+    with Systemd(user=True) as systemd:
+        return systemd.control_group()
+
+
+class SystemdCgroup(Cgroup):
+    """A cgroup that is a unit of systemd's."""
+
+    def __init__(
+        self,
+        legacy: Sequence[LegacyDirectory],
+        unified: UnifiedDirectory | None,
+        unit: Mapping[str, object],
+        *,
+        rootless: bool = False,
+    ) -> None:
+        super().__init__(legacy, unified, rootless=rootless, asked=True)
+        self.unit = dict(unit)
+        """``name``, ``slice``, ``user``; ``started`` once it is ours."""
+        self.awaits_process = not self.unit.get("started")
+        self.properties: list[Property] = []
+        """What the unit gets besides, from annotations."""
+
+    def state(self) -> dict[str, object]:
+        """What to keep as JSON."""
+        return {**super().state(), "unit": self.unit}
+
+    def create(self) -> None:
+        """Nothing yet; see ``adopt``."""
+
+    def adopt(self, pid: int) -> None:
+        """Start the unit with the process *pid* in it. Raises StepError."""
+        name = str(self.unit["name"])
+        try:
+            with self._manager() as systemd:
+                systemd.start(name, [*self._first_properties(pid), *self.properties])
+        except PyociError as error:
+            raise StepError(f'unable to start unit "{name}": {error}') from error
+        self.unit["started"] = True
+        self.awaits_process = False
+        self._make_missing()  # systemd made the directories of the hierarchies it uses
+        self.add(pid)
+
+    def _first_properties(self, pid: int) -> list[Property]:
+        name = str(self.unit["name"])
+        accounting = (*_ACCOUNTING, "IOAccounting" if self.unified and not self.legacy else "BlockIOAccounting")
+        shared: list[Property] = [
+            ("Description", ("s", f"pyoci container {name}")),
+            ("DefaultDependencies", ("b", False)),
+            *[(one, ("b", True)) for one in accounting],
+        ]
+        if name.endswith(".slice"):
+            return [*shared, ("Wants", ("as", [self.unit["slice"]]))]
+        scope: list[Property] = [
+            ("Slice", ("s", self.unit["slice"])), ("Delegate", ("b", True)), ("PIDs", ("au", [pid])),
+        ]  # fmt: skip
+        return [*shared, *scope]
+
+    def directory_fd(self, sub: Mapping[str, str] | None = None) -> int:
+        """As in Cgroup; -1 as well while there is no directory."""
+        return -1 if self.awaits_process else super().directory_fd(sub)
+
+    def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
+        """As in Cgroup; none while there are no directories."""
+        return [] if self.awaits_process else super().tasks(sub)
+
+    def write(self, settings: Iterable[tuple[str, str]], *rest: object) -> None:
+        """Tell systemd what it has names for, then write everything."""
+        pairs = list(settings)
+        self._change(lambda version: unit_properties.from_settings(pairs, version))
+        super().write(pairs, *rest)
+
+    def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
+        """Tell systemd, then apply *rules*."""
+        self._change(lambda _version: unit_properties.from_device_rules(rules))
+        super().device_rules(rules)
+
+    def _change(self, properties: Callable[[int], Iterable[Property]]) -> None:
+        """Set what *properties* gives for the version of systemd."""
+        with self._manager() as systemd:
+            if wanted := list(properties(systemd.version())):
+                systemd.change(str(self.unit["name"]), wanted)
+
+    def _manager(self) -> Systemd:
+        from pyoci.cgroups.bus import Systemd
+
+        return Systemd(user=bool(self.unit["user"]))
+
+    def delete(self, timeout: float = 2.0) -> None:
+        """Stop the unit, and remove what it left."""
+        if self.unit.get("started"):
+            with self._manager() as systemd:
+                systemd.stop(str(self.unit["name"]))
+        super().delete(timeout)

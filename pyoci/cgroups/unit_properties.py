@@ -1,0 +1,195 @@
+"""What systemd calls the settings of a cgroup (systemd.resource-control(5)).
+
+systemd writes a unit's limits anew when it reloads, so it must know them; those it has no name for are only written.
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups.hierarchy import read
+from pyoci.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyoci.cgroups.bus import Property
+
+INFINITY = 2**64 - 1
+_SECOND = 1_000_000  # µs
+_PERIOD = 100_000  # µs, the kernel's default
+_ANY = -1
+_WORDS = {"b": "block", "c": "char"}
+_STEP = 10_000  # µs: systemd keeps quotas in hundredths of a second per second
+_BYTES = {
+    "memory.max": "MemoryMax",
+    "memory.high": "MemoryHigh",
+    "memory.low": "MemoryLow",
+    "memory.min": "MemoryMin",
+    "memory.swap.max": "MemorySwapMax",
+    "memory.limit_in_bytes": "MemoryLimit",
+    "cpu.shares": "CPUShares",
+    "cpu.weight": "CPUWeight",
+    "blkio.weight": "BlockIOWeight",
+    "io.weight": "IOWeight",
+}
+_SETS = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}
+_SETS_SINCE, _PERIOD_SINCE, _IDLE_SINCE = 244, 242, 252  # systemd's versions
+_ANNOTATION = "org.systemd.property."
+
+
+def from_settings(settings: Iterable[tuple[str, str]], version: int) -> Iterator[Property]:
+    """The properties a systemd of *version* has for *settings*, as ``Cgroup.write`` takes them."""
+    period, quota = 0, 0
+    rules = []
+    for names, value in settings:
+        name = names.removesuffix("?").rpartition("|")[2]
+        text = value.rpartition("|")[2]
+        if name in _BYTES:
+            yield _BYTES[name], ("t", _number(text))
+        elif name == "pids.max":
+            yield "TasksMax", ("t", max(_number(text), 1))  # systemd takes 0 for an error
+        elif name == "cpu.idle" and text == "1" and version >= _IDLE_SINCE:
+            yield "CPUWeight", ("t", 0)
+        elif name in _SETS and version >= _SETS_SINCE:
+            yield _SETS[name], ("ay", bytes(_bits(text)))
+        elif name == "cpu.max":
+            maximum, _, length = text.partition(" ")
+            yield from _quota(_number(maximum), int(length or _PERIOD), version)
+        elif name in {"devices.allow", "devices.deny"}:
+            rules.append(_rule(name, value))
+        elif name == "cpu.cfs_period_us":
+            period = int(text)
+        elif name == "cpu.cfs_quota_us":
+            quota = int(text)
+    if quota or period:
+        yield from _quota(quota if quota > 0 else INFINITY, period or _PERIOD, version)
+    if rules:
+        yield from from_device_rules(rules)
+
+
+def _rule(name: str, text: str) -> tuple[bool, str, int, int, str]:
+    """A rule from what is written to ``devices.allow`` or ``devices.deny`` (cgroup-v1/devices.rst)."""
+    kind, _, rest = text.partition(" ")
+    numbers, _, access = rest.partition(" ")
+    major, minor = [_ANY if word == "*" else int(word) for word in (numbers or "*:*").split(":")]
+    return name == "devices.allow", kind, major, minor, access or "rwm"
+
+
+def _number(text: str) -> int:
+    """A limit; ``max`` and -1 are none."""
+    last = text.rsplit(maxsplit=1)[-1]  # "default 100"
+    return INFINITY if last in {"max", "-1"} else int(last)
+
+
+def _quota(quota: int, period: int, version: int) -> Iterator[Property]:
+    """Processor time in µs a second, rounded up to what systemd can keep."""
+    if quota != INFINITY:
+        quota = -(-quota * _SECOND // period // _STEP) * _STEP
+    yield "CPUQuotaPerSecUSec", ("t", quota)
+    if version >= _PERIOD_SINCE:
+        yield "CPUQuotaPeriodUSec", ("t", period)
+
+
+def _bits(numbers: str) -> Iterator[int]:
+    """The bytes of a set such as ``0-3,8``, lowest first."""
+    chosen = 0
+    for part in numbers.split(","):
+        if part.strip():
+            first, _, last = part.partition("-")
+            chosen |= (1 << int(last or first) + 1) - (1 << int(first))
+    while chosen:
+        yield chosen & 255
+        chosen >>= 8
+
+
+def from_device_rules(rules: Iterable[tuple[bool, str, int, int, str]]) -> Iterator[Property]:
+    """The properties for device *rules*: whether to allow, kind, major and minor (-1: any), access.
+
+    systemd only knows exceptions that allow; a refusal behind them is left to the rules themselves, which hold besides.
+    """
+    default, allowed = False, list[tuple[str, int, int, str]]()
+    for allow, kind, major, minor, access in rules:
+        if kind == "a" and major == minor == _ANY:
+            default, allowed = allow, []
+        elif allow:
+            allowed += [(letter, major, minor, access) for letter in (kind if kind != "a" else "bc")]
+    if default:
+        yield "DevicePolicy", ("s", "auto")
+        return
+    yield "DevicePolicy", ("s", "strict")
+    names = _drivers(read("/proc/devices"))
+    entries = [
+        (name, access) for kind, major, minor, access in allowed for name in _nodes(kind, major, minor, names)
+    ]
+    yield "DeviceAllow", ("a(ss)", entries)
+
+
+def _nodes(kind: str, major: int, minor: int, drivers: Mapping[tuple[str, int], list[str]]) -> list[str]:
+    """What systemd calls a device: its node, or its driver for all of them."""
+    word = _WORDS[kind]
+    if major == _ANY:
+        return [f"{word}-*"]
+    if minor == _ANY:
+        return [f"{word}-{name}" for name in drivers.get((kind, major), [])]
+    return [f"/dev/{word}/{major}:{minor}"]  # which need not be there (systemd 240)
+
+
+def _drivers(groups: str) -> dict[tuple[str, int], list[str]]:
+    """Kind and major number → the names of their drivers (proc_devices(5))."""
+    found: dict[tuple[str, int], list[str]] = {}
+    kind = ""
+    for line in groups.splitlines():
+        words = line.split()
+        if line.endswith("devices:"):
+            kind = words[0][0].lower()
+        elif len(words) == 2:
+            found.setdefault((kind, int(words[0])), []).append(words[1])
+    return found
+
+
+def from_annotations(annotations: Mapping[str, str]) -> Iterator[Property]:
+    """The properties asked for by ``org.systemd.property.NAME``, in GVariant's text form. Raises ConfigError."""
+    for key, text in annotations.items():
+        name = key.removeprefix(_ANNOTATION)
+        if name == key:
+            continue
+        if not (name.isascii() and name.isalpha() and len(name) > 2):
+            raise ConfigError(f"invalid property name {name!r}", f"annotations.{key}")
+        try:
+            signature, value = _variant(text.strip())
+        except ValueError as error:
+            raise ConfigError(f"cannot parse {text!r}: {error}", f"annotations.{key}") from error
+        if name.endswith("Sec") and not name.endswith("USec"):
+            name, signature, value = f"{name.removesuffix('Sec')}USec", "t", _microseconds(value, key)
+        yield name, (signature, value)
+
+
+_TYPES = {
+    "byte": "y", "int16": "n", "uint16": "q", "int32": "i", "uint32": "u", "int64": "x", "uint64": "t", "double": "d",
+}  # fmt: skip
+
+
+def _variant(text: str) -> tuple[str, object]:
+    """Signature and value of a boolean, number, string, or list of one of them. Raises ValueError."""
+    if text in {"true", "false"}:
+        return "b", text == "true"
+    if text[:1] in {"'", '"'} and text[-1:] == text[:1] and len(text) > 1:
+        return "s", text[1:-1].replace(f"\\{text[0]}", text[0])
+    if text[:1] == "[" and text[-1:] == "]":
+        items = [_variant(item.strip()) for item in text[1:-1].split(",") if item.strip()]
+        if len({signature for signature, _value in items}) != 1:
+            raise ValueError("a list needs items of one type")
+        return f"a{items[0][0]}", [value for _signature, value in items]
+    word, _, rest = text.rpartition(" ")
+    signature = _TYPES.get(word.strip() or "int32")
+    if signature is None:
+        raise ValueError(f"unknown type {word}")
+    if signature == "d" or ("." in rest and not word):
+        return "d", float(rest)
+    return signature, int(rest, 0)
+
+
+def _microseconds(value: object, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"seconds are a number, not {value!r}", f"annotations.{key}")
+    return int(value * _SECOND)
