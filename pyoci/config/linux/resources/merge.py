@@ -52,9 +52,12 @@ def _joined(old: object, new: object) -> object:
         properties = vars(old) if isinstance(old, Record) else {}
         fresh = {name: _joined(properties.get(name), value) for name, value in given(new).items()}
         return type(new)(**{**properties, **fresh})
-    if isinstance(new, dict) and isinstance(old, dict):
-        return {**old, **{key: _joined(old.get(key), value) for key, value in new.items()}}
-    return _grown(old, new) if isinstance(old, tuple) and isinstance(new, tuple) else new
+    if isinstance(new, dict):
+        known = old if isinstance(old, dict) else {}
+        return {**known, **{key: _joined(known.get(key), value) for key, value in new.items()}}
+    if isinstance(new, tuple):
+        return _grown(old if isinstance(old, tuple) else (), new)
+    return new
 
 
 def _grown(old: tuple[Record, ...], new: tuple[Record, ...]) -> tuple[object, ...]:
