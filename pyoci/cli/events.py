@@ -19,6 +19,7 @@ OPTIONS = (
     Option("--stats", help="print what the container uses now, and end"),
 )
 
+_SIGINT = 2
 # Go's units of a duration, in seconds.
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -36,9 +37,19 @@ def run(arguments: Arguments) -> int:
         data = statistics(arguments.root, arguments.id)
         say(json_text.dumps({"type": "stats", "id": arguments.id, "data": data}) + "\n")
         return 0
-    for event in events(arguments.root, arguments.id, interval):
+    stream = events(arguments.root, arguments.id, interval)
+    _let_interrupts_kill()
+    for event in stream:
         say(json_text.dumps(event) + "\n")
     return 0
+
+
+def _let_interrupts_kill() -> None:
+    """Die of SIGINT, at once: an exception would wait for the next event when it comes just before poll(2)."""
+    import _signal
+
+    if _signal.getsignal(_SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_SIGINT, _signal.SIG_DFL)
 
 
 def duration(text: str) -> float:

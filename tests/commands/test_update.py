@@ -362,7 +362,7 @@ def test_updates_at_the_same_time_are_all_done(limited: Container) -> None:
     running = [limited.runtime.spawn("update", *pair, limited.id) for pair in words]
     assert [process.communicate(timeout=30) for process in running] == [("", "")] * len(words)
 
-    assert_limits(limited.pid, {"pids.max": "9", "cpu.shares": "300", "cpu.weight": "38"})
+    assert_limits(limited.pid, {"pids.max": "9", "cpu.shares": "300", "cpu.weight": "39"})
     remembered = json.loads((limited.runtime.root / limited.id / "config.json").read_text())["linux"]["resources"]
     assert remembered["cpu"] == {"shares": 300, "quota": 20000, "period": 100000}
     assert (remembered["pids"]["limit"], remembered["memory"]["limit"]) == (9, 48 * MEBIBYTE)

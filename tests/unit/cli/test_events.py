@@ -24,7 +24,10 @@ def test_stats_is_one_line(fake: Fake, capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr().out == '{"type":"stats","id":"web","data":{"pids":{"current":1}}}\n'
 
 
-def test_events_are_lines(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
+def test_events_are_lines(
+    fake: Fake, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyoci.cli.events._let_interrupts_kill", lambda: None)
     calls = fake("events", "events", [{"type": "oom", "id": "web"}, {"type": "stats", "id": "web", "data": {}}])
     import sys
 
