@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pyoci.errors import WrongStatus as WrongStatus
     from pyoci.runtime.create import create as create
     from pyoci.runtime.delete import delete as delete
+    from pyoci.runtime.events import events as events
+    from pyoci.runtime.events import statistics as statistics
     from pyoci.runtime.exec import execute as execute
     from pyoci.runtime.kill import kill as kill
     from pyoci.runtime.list import containers as containers
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pyoci.runtime.run import run as run
     from pyoci.runtime.start import start as start
     from pyoci.runtime.state import state as state
+    from pyoci.runtime.update import update as update
 
 __version__ = "0.1.0"
 __commit__ = ""  # whoever packages a commit that is no release writes it here; ``--version`` prints it
@@ -63,6 +66,7 @@ _HOMES = {
     ),
     "pyoci.runtime.create": ("create",),
     "pyoci.runtime.delete": ("delete",),
+    "pyoci.runtime.events": ("events", "statistics"),
     "pyoci.runtime.exec": ("execute",),
     "pyoci.runtime.kill": ("kill",),
     "pyoci.runtime.list": ("containers",),
@@ -72,6 +76,7 @@ _HOMES = {
     "pyoci.runtime.run": ("run",),
     "pyoci.runtime.start": ("start",),
     "pyoci.runtime.state": ("state",),
+    "pyoci.runtime.update": ("update",),
 }
 _PUBLIC = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__commit__", "__version__", *_PUBLIC]  # noqa: PLE0604 (strings, all of them)

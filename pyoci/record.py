@@ -84,6 +84,10 @@ class Record:
     def check(self) -> None:
         """Raise ConfigError for what the types of the properties cannot say."""
 
+    def document(self) -> dict[str, object]:
+        """The JSON object it describes: ``read`` makes the same record of it."""
+        return {camel(name): _plain(value) for name, value in vars(self).items()}
+
     def __contains__(self, name: str) -> bool:
         """Whether the property was given."""
         return name in vars(self)
@@ -108,6 +112,14 @@ class Record:
     def __repr__(self) -> str:
         """As one would write it in Python."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Record):
+        return value.document()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def declared(cls: type[Record]) -> dict[str, str]:

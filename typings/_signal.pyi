@@ -6,6 +6,7 @@ from types import FrameType
 Handler = Callable[[int, FrameType | None], object] | int | None
 
 SIG_DFL: int
+SIG_IGN: int
 SIG_SETMASK: int
 
 def getsignal(signalnum: int, /) -> Handler: ...

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pyoci.cgroups.directory import Undo
     from pyoci.cgroups.legacy import LegacyDirectory
     from pyoci.cgroups.unified import UnifiedDirectory
 
@@ -124,8 +125,8 @@ class Cgroup:
         if self.is_frozen():
             raise ContainerError("container's cgroup unexpectedly frozen")
 
-    def write(self, settings: Iterable[tuple[str, str]]) -> None:
-        """Write settings: names of files with their values.
+    def write(self, settings: Iterable[tuple[str, str]], undo: Undo | None = None) -> None:
+        """Write settings: names of files with their values. *undo* is told how to put each of them back.
 
         ``a|b`` is whichever of two files exists, with the value or with that of ``x|y`` on the same side; a name
         ending in ``?`` need not exist. What the kernel calls invalid (EINVAL) is tried again behind the others: a
@@ -137,7 +138,7 @@ class Cgroup:
             refused: list[tuple[tuple[str, str], OSError]] = []
             for setting in waiting:
                 try:
-                    self._put(*setting)
+                    self._put(*setting, undo)
                 except OSError as error:
                     if error.errno != errno.EINVAL:
                         raise
@@ -146,13 +147,13 @@ class Cgroup:
                 raise refused[0][1]
             waiting = [setting for setting, _ in refused]
 
-    def _put(self, name: str, value: str) -> None:
+    def _put(self, name: str, value: str, undo: Undo | None) -> None:
         # Rootless, the kernel lets nobody change device rules, and nobody make devices either.
         forgive = self.rootless and name.startswith("devices.")
         if forgive and "devices" in self.refused:
             return
         try:
-            self._home(name).put(name, value)
+            self._home(name).put(name, value, undo)
         except OSError as error:
             if not forgive or error.errno not in _NOT_PERMITTED:
                 raise

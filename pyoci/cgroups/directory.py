@@ -9,7 +9,9 @@ from pyoci.cgroups.hierarchy import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Undo = Callable[..., object]  # is told a function and its arguments, to be called if all fails
 
 _ATTEMPTS = 10  # times a parent may be removed by another container's delete while we create below it
 GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went away between open and read
@@ -73,17 +75,33 @@ class Directory:
                     raise
         self.created.clear()
 
-    def put(self, name: str, value: str) -> None:
-        """Write one setting; see ``Cgroup.write`` for the form of *name* and *value*."""
+    def put(self, name: str, value: str, undo: Undo | None = None) -> None:
+        """Write one setting; see ``Cgroup.write`` for the form of *name* and *value*, and for *undo*."""
         names, values = name.removesuffix("?").split("|"), value.split("|") if "|" in name else [value]
         for position, candidate in enumerate(names):
             try:
-                self.write(candidate, values[min(position, len(values) - 1)])
+                self._exchange(candidate, values[min(position, len(values) - 1)], undo)
             except FileNotFoundError:
                 if position == len(names) - 1 and not name.endswith("?"):
                     raise
             else:
                 return
+
+    def _exchange(self, name: str, value: str, undo: Undo | None) -> None:
+        """Write one file, and tell *undo* how to put it back."""
+        before = self._inverse(name, value) if undo else None
+        self.write(name, value)
+        if undo and before is not None:
+            undo(self.write, name, before)
+
+    def _inverse(self, name: str, value: str) -> str | None:
+        """What has to be written to make the file as it is now; None when it cannot be read."""
+        from pyoci.cgroups import inverse
+
+        try:
+            return inverse.of(read(f"{self.path}/{name}"), name, value)
+        except OSError:
+            return None
 
     def write(self, name: str, value: str) -> None:
         """Write one file. The OSError raised names it and the value."""
@@ -105,15 +123,32 @@ class Directory:
             return None
         return int(text) if text.isdecimal() else None
 
-    def keyed(self, name: str, key: str) -> str:
-        """The value of *key* in a file of lines such as ``oom_kill 3``; empty when it is not there."""
+    def lines(self, name: str) -> list[str]:
+        """The lines of the file *name*; none when it is not there, or of something the kernel has switched off."""
         try:
-            lines = read(f"{self.path}/{name}").splitlines()
+            return read(f"{self.path}/{name}").splitlines()
+        except OSError as error:
+            if error.errno not in {*GONE, errno.EOPNOTSUPP}:
+                raise
+            return []
+
+    def files(self) -> list[str]:
+        """The names of its files; none when it is gone."""
+        try:
+            return os.listdir(self.path)
         except OSError as error:
             if error.errno not in GONE:
                 raise
-            return ""
-        return next((line[len(key) + 1 :] for line in lines if line.startswith(key + " ")), "")
+            return []
+
+    def keyed(self, name: str, key: str) -> str:
+        """The value of *key* in a file of lines such as ``oom_kill 3``; empty when it is not there."""
+        return next((line[len(key) + 1 :] for line in self.lines(name) if line.startswith(key + " ")), "")
+
+    def counters(self, name: str) -> dict[str, int]:
+        """All of a file of lines such as ``oom_kill 3``."""
+        pairs = [line.split() for line in self.lines(name)]
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
 
 
 def write(path: str, value: str) -> None:

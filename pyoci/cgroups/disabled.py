@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyoci.cgroups.directory import Undo
+
 
 class Disabled(Cgroup):
     """A cgroup that is none: there is nothing to make, to limit or to remove."""
@@ -24,7 +26,7 @@ class Disabled(Cgroup):
         """As if on v2, so that limits reach ``write``; device rules do not, crun leaves them out as well."""
         return 2
 
-    def write(self, settings: Iterable[tuple[str, str]]) -> None:
+    def write(self, settings: Iterable[tuple[str, str]], undo: Undo | None = None) -> None:  # noqa: ARG002
         """Refuse every limit: it would not hold."""
         for name, value in settings:
             raise Unsupported(f"cannot set limits without cgroups: {name} = {value}", hint="cgroups are disabled")

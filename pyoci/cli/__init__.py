@@ -34,6 +34,8 @@ COMMANDS = {
     "ps": "list the processes of a container",
     "pause": "suspend all processes of a container",
     "resume": "continue all processes of a paused container",
+    "update": "change the limits of a container",
+    "events": "print what a container uses, and when it runs out of memory",
     "spec": "write a config.json to begin with",
     "features": "print what this runtime can do",
 }

@@ -92,3 +92,30 @@ def test_rules_take_the_place_of_several_programs_when_others_attached_them(plac
     place.device_rules([(True, "c", 1, 3, "r")])
     assert len(bpf.prog_query(cgroup, bpf.BPF_CGROUP_DEVICE)) == 1
     assert outcome(place, opening(NULL, os.O_RDONLY)) == "ok"
+
+
+def test_devices_both_rules_allow_stay_usable_while_rules_are_replaced(place) -> None:
+    ready, tell = os.pipe()
+    stop, end = os.pipe()
+    os.set_blocking(stop, False)
+    if (pid := os.fork()) == 0:
+        os.close(end)
+        place.add(os.getpid())
+        failures = 0
+        os.write(tell, b"x")
+        while True:
+            try:
+                os.close(os.open(NULL, os.O_RDONLY))
+            except PermissionError:
+                failures += 1
+            try:
+                os.read(stop, 1)
+            except BlockingIOError:
+                continue
+            os._exit(min(failures, 255))
+    assert os.read(ready, 1) == b"x"
+    for number in range(200):
+        place.device_rules(devices.rules([devices.Device(allow=True, type="c", major=number % 7, access="r")]))
+    for fd in (ready, tell, stop, end):
+        os.close(fd)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -161,6 +161,36 @@ def add(state: State, pid: int) -> None:
                 raise _failure(f"add process {pid}", f"{path}/tasks", error) from error
 
 
+def check_change(state: State | None, l3_cache_schema: str, mem_bw_schema: str, mount_point: str = "") -> None:
+    """Raise Unsupported, in runc's words, unless the schemata of a container with *state* can be set to these."""
+    for schema, directory, text in (
+        (l3_cache_schema, "L3", "Intel RDT/CAT: l3 cache schema is not enabled"),
+        (mem_bw_schema, "MB", "Intel RDT/MBA: memory bandwidth schema is not enabled"),
+    ):
+        if schema and not os.path.isdir(f"{mount_point or _mount_point()}/info/{directory}"):
+            raise Unsupported(text, field="linux.intelRdt")
+    if state is None and (l3_cache_schema or mem_bw_schema):
+        raise Unsupported("updating a non-existent Intel RDT configuration is not supported", field="linux.intelRdt",
+                          hint="processes that run already would stay outside: give intelRdt at create")
+
+
+def _mount_point() -> str:
+    """As ``find``, empty where there is none."""
+    try:
+        return find()
+    except Unsupported:
+        return ""
+
+
+def change(state: State, lines: list[str], mount_point: str = "") -> list[str]:
+    """Set the schemata of the container's CLOS; what they were, in the same form. Raises StepError."""
+    with open(f"{state['path']}/schemata", "rb", buffering=0) as file:
+        present = [line.strip() for line in file.readall().decode().splitlines()]
+    _write_schemata(state["path"], lines, mount_point or find())
+    wanted = _parsed(lines)
+    return [line for line in present if line.partition(":")[0] in wanted]
+
+
 def delete(state: State) -> None:
     """Remove what belongs to the container alone: the monitoring group, and a CLOS that config.json did not name."""
     for path in (state["mon_path"], state["path"] if state["remove"] else ""):

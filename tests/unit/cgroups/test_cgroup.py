@@ -315,3 +315,35 @@ def test_freeze_refuses_when_no_hierarchy_can(make_legacy_tree) -> None:
     for call in (found.freeze, found.thaw):
         with pytest.raises(Unsupported, match="cannot toggle freezer: cgroups not configured for container"):
             call()
+
+
+def first_lines(tree, *names):
+    """What was written last: unlike the kernel's, a plain file keeps what is longer."""
+    return [(tree.mount / "a" / name).read_text().split("\n")[0] for name in names]
+
+
+def test_write_tells_how_to_put_back_what_was_there_when_asked(unified_tree) -> None:
+    unified_tree.cgroup("a", cpu__max="max 100000\n", memory__max="max\n", io__weight="default 100\n")
+    found = cgroups.find("/a", "box", hierarchies=[unified_tree.hierarchy()])
+    calls = []
+    weight = ("io.bfq.weight|io.weight", "3|default 9")
+    settings = [("cpu.max", "5 1000"), ("memory.max", "7"), weight, ("none.y?", "1")]
+
+    found.write(settings, lambda function, *arguments: calls.append((function, arguments)))
+
+    assert first_lines(unified_tree, "cpu.max", "memory.max", "io.weight") == ["5 1000", "7", "default 9"]
+    for function, arguments in reversed(calls):
+        function(*arguments)
+    assert first_lines(unified_tree, "cpu.max", "memory.max", "io.weight") == ["max 100000", "max", "default 100"]
+
+
+def test_write_says_nothing_of_a_file_that_cannot_be_read(unified_tree, monkeypatch) -> None:
+    unified_tree.cgroup("a", memory__reclaim="")
+    found = cgroups.find("/a", "box", hierarchies=[unified_tree.hierarchy()])
+    monkeypatch.setattr("pyoci.cgroups.directory.read", lambda path: (_ for _ in ()).throw(OSError(errno.EINVAL, path)))
+    calls = []
+
+    found.write([("memory.reclaim", "5")], lambda *call: calls.append(call))
+
+    assert not calls
+    assert first_lines(unified_tree, "memory.reclaim") == ["5"]

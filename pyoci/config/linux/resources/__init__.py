@@ -50,8 +50,8 @@ class Resources(Record):
 def settings(resources: Resources, version: Callable[[str], int], *, update: bool = False) -> Settings:
     """What is to be written, in this order; *version* tells of a controller whether it is on v1 or v2 or (0) absent.
 
-    An *update* leaves device rules alone. Raises ConfigError for what cannot be expressed there, Unsupported for a
-    controller that is absent.
+    An *update* leaves device rules to ``device_changes``. Raises ConfigError for what cannot be expressed there,
+    Unsupported for a controller that is absent.
     """
     if not update and version("devices") != 2:
         yield from _available("devices", _module("devices").legacy(resources.devices), version)
@@ -62,6 +62,11 @@ def settings(resources: Resources, version: Callable[[str], int], *, update: boo
             yield from _available(name, getattr(_module(name), kind)(getattr(resources, name)), version)
     if resources.unified:
         yield from _located("unified", _module("unified").unified(resources.unified, version))
+
+
+def device_changes(before: Resources, after: Resources, version: Callable[[str], int]) -> Settings:
+    """What is to be written on v1 when the rules of a container change; on v2 a program takes another's place."""
+    yield from _available("devices", _module("devices").legacy_change(before.devices, after.devices), version)
 
 
 def _module(name: str) -> ModuleType:

@@ -40,7 +40,7 @@ class Cpu(Record):
 def legacy(cpu: Cpu) -> Settings:
     """cpu.shares, cpu.cfs_*, cpu.idle, cpu.rt_*, cpuset.*."""
     if cpu.shares and cpu.idle != 1:  # the kernel has its own, least weight for idle groups
-        yield "cpu.shares", str(cpu.shares)
+        yield "cpu.shares", str(_checked_shares(cpu.shares))
     if cpu.period:
         yield "cpu.cfs_period_us", str(cpu.period)
     if cpu.quota:
@@ -77,6 +77,15 @@ def _cpuset(cpu: Cpu) -> Settings:
         yield "cpuset.cpus", cpu.cpus
     if cpu.mems:
         yield "cpuset.mems", cpu.mems
+
+
+def _checked_shares(shares: int) -> int:
+    """*shares*. Raises ConfigError, in runc's words, for what the kernel would quietly replace by another number."""
+    if shares < _LEAST_SHARES:
+        raise ConfigError(f"the minimum allowed cpu-shares is {_LEAST_SHARES}", "shares")
+    if shares > _MOST_SHARES:
+        raise ConfigError(f"the maximum allowed cpu-shares is {_MOST_SHARES}", "shares")
+    return shares
 
 
 def weight_from_shares(shares: int) -> int:

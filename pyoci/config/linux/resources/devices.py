@@ -73,9 +73,23 @@ def legacy(devices: Iterable[Device]) -> Settings:
     """devices.deny, devices.allow. Raises ConfigError when there are no exceptions that say the same as the rules."""
     allow, exceptions = exceptions_from_rules(rules(devices))
     yield ("devices.allow" if allow else "devices.deny"), "a"
-    for (kind, major, minor), access in exceptions.items():
-        text = f"{kind} {_number(major)}:{_number(minor)} {access}"
-        yield ("devices.deny" if allow else "devices.allow"), text
+    for device, access in exceptions.items():
+        yield ("devices.deny" if allow else "devices.allow"), f"{_text(device)} {access}"
+
+
+def legacy_change(before: Iterable[Device], after: Iterable[Device]) -> Settings:
+    """From the rules *before* to those *after*, touching nothing that both allow: a program may be using it."""
+    default, old = exceptions_from_rules(rules(before))
+    allow, new = exceptions_from_rules(rules(after))
+    if allow != default:
+        yield from legacy(after)
+        return
+    add, drop = ("devices.deny", "devices.allow") if allow else ("devices.allow", "devices.deny")
+    for name, wanted, present in ((add, new, old), (drop, old, new)):
+        for device, access in wanted.items():
+            missing = "".join([letter for letter in access if letter not in present.get(device, "")])
+            if missing:
+                yield name, f"{_text(device)} {missing}"
 
 
 def _number(number: int) -> str:

@@ -56,19 +56,19 @@ def legacy(memory: Memory) -> Settings:
         yield "memory.kmem.tcp.limit_in_bytes", str(memory.kernel_tcp)
     if memory.swappiness is not None:
         yield "memory.swappiness", str(memory.swappiness)
-    if memory.disable_oom_killer:
-        yield "memory.oom_control", "1"
+    if "disable_oom_killer" in memory:  # a new cgroup has what the one above it has
+        yield "memory.oom_control", str(int(memory.disable_oom_killer))
 
 
 def unified(memory: Memory) -> Settings:
-    """memory.max, memory.swap.max, memory.low."""
+    """memory.swap.max, memory.max, memory.low."""
     _refuse_legacy(memory)
-    if memory.limit:
-        yield "memory.max", _text(memory.limit)
     swap = _swap_max(memory)
-    if swap:
+    if swap:  # first: memory that no longer fits may need the room
         optional = "?" if swap in {"0", "max"} else ""  # there is no file without swap accounting: nothing to limit
         yield "memory.swap.max" + optional, swap
+    if memory.limit:
+        yield "memory.max", _text(memory.limit)
     if memory.reservation:
         yield "memory.low", _text(memory.reservation)
 
@@ -78,16 +78,17 @@ def _text(value: int) -> str:
 
 
 def _swap_max(memory: Memory) -> str:
-    """v2 limits swap space alone; empty when it is left as it is."""
+    """v2 limits swap space alone; empty when it is left as it is.
+
+    With memory that has no limit, the sum can only be meant for swap space (as in runc).
+    """
     if memory.swap == -1 or (memory.swap == 0 and memory.limit == -1):
         return "max"
     if memory.swap == 0:
         return ""
     if memory.limit == 0:
         raise ConfigError("unable to set swap limit without memory limit", "swap")
-    if memory.limit == -1:
-        raise ConfigError("invalid memory value: -1 below a limit of swap", "limit")
-    return str(memory.swap - memory.limit)
+    return str(memory.swap - max(memory.limit, 0))
 
 
 def _refuse_legacy(memory: Memory) -> None:

@@ -160,3 +160,37 @@ def test_delete_removes_the_class_when_the_monitoring_group_is_gone_already(tree
     (tree / "web/mon_groups").rmdir()
     intel_rdt.delete({"path": f"{tree}/web", "mon_path": f"{tree}/web/mon_groups/web", "remove": True})
     assert not (tree / "web").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "schemata", "text"),
+    [
+        pytest.param({}, ("L3:0=f", ""), "Intel RDT/CAT: l3 cache schema is not enabled", id="no cache"),
+        pytest.param({}, ("", "MB:0=5"), "Intel RDT/MBA: memory bandwidth schema is not enabled", id="no bandwidth"),
+        pytest.param(None, ("L3:0=f", ""), "Intel RDT/CAT: l3 cache schema is not enabled", id="neither"),
+    ],
+)
+def test_change_is_refused_when_the_processor_cannot(tree, state, schemata, text):
+    with pytest.raises(Unsupported, match=text):
+        intel_rdt.check_change(state, *schemata, str(tree))
+
+
+def test_change_is_refused_when_the_container_has_no_class(tree):
+    (tree / "info/L3").mkdir()
+    intel_rdt.check_change(None, "", "", str(tree))
+    with pytest.raises(Unsupported, match="updating a non-existent Intel RDT configuration is not supported"):
+        intel_rdt.check_change(None, "L3:0=f", "", str(tree))
+
+
+def test_change_writes_the_schemata_and_returns_what_they_were(tree):
+    state = {"path": f"{tree}/shared", "mon_path": "", "remove": False}
+    assert intel_rdt.change(state, ["L3:0=f;1=f"], str(tree)) == ["L3:0=0ff;1=00f"]
+    assert (tree / "shared/schemata").read_text() == "L3:0=f;1=f\n"
+
+
+def test_change_says_why_the_kernel_refuses(tree, monkeypatch):
+    (tree / "info/last_cmd_status").write_text("mask out of range\n")
+    monkeypatch.setattr(intel_rdt, "_write", lambda path, _: (_ for _ in ()).throw(OSError(errno.EINVAL, "bad", path)))
+    with pytest.raises(StepError) as caught:
+        intel_rdt.change({"path": f"{tree}/shared", "mon_path": "", "remove": False}, ["L3:0=0"], str(tree))
+    assert caught.value.details["hint"] == "mask out of range"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyoci.config.linux.resources import Resources, devices, settings
+from pyoci.config.linux.resources import Resources, device_changes, devices, settings
 from pyoci.errors import ConfigError, Unsupported
 
 DEFAULT = [
@@ -67,3 +67,39 @@ def test_rules_come_after_a_prohibition_and_before_the_defaults() -> None:
     assert devices.rules(asked) == [
         (False, "a", -1, -1, "rwm"), (True, "c", 4, -1, "r"), *devices.DEFAULT,
     ]
+
+
+def changed(before, after, version=1):
+    records = [Resources.read({"devices": rules}) for rules in (before, after)]
+    return list(device_changes(*records, lambda _: version))
+
+
+BASE = {"allow": False, "access": "rwm"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param([BASE], [BASE], [], id="nothing"),
+        pytest.param([], [BASE], [], id="the same in other words"),
+        pytest.param([BASE], [BASE, {"allow": True, "type": "c", "major": 10, "minor": 229}],
+                     [("devices.allow", "c 10:229 rwm")], id="one more"),
+        pytest.param([BASE, {"allow": True, "type": "c", "major": 10, "minor": 229}], [BASE],
+                     [("devices.deny", "c 10:229 rwm")], id="one less"),
+        pytest.param([{"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rw"}],
+                     [{"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rm"}],
+                     [("devices.allow", "b 8:0 m"), ("devices.deny", "b 8:0 w")], id="other access"),
+        pytest.param([{"allow": True}], [{"allow": True}, {"allow": False, "type": "c", "major": 1, "minor": 11}],
+                     [("devices.deny", "c 1:11 rw")], id="one less of all"),
+        pytest.param([{"allow": True}], [BASE], [("devices.deny", "a"), *[("devices.allow", text) for text in DEFAULT]],
+                     id="none instead of all"),
+        pytest.param([BASE], [{"allow": True}], [("devices.allow", "a")], id="all instead of none"),
+    ],
+)  # fmt: skip
+def test_changes_on_v1_touch_nothing_that_stays(before, after, expected) -> None:
+    assert changed(before, after) == expected
+
+
+def test_changes_need_a_devices_controller_on_v1() -> None:
+    with pytest.raises(Unsupported, match="this host has no devices controller"):
+        changed([BASE], [{"allow": True}], 0)

@@ -40,8 +40,9 @@ V1 = [
     pytest.param({"memory": {"kernel": 1, "kernelTCP": -1, "disableOOMKiller": True, "useHierarchy": True}},
                  [("memory.use_hierarchy", "1"), ("memory.kmem.limit_in_bytes", "1"),
                   ("memory.kmem.tcp.limit_in_bytes", "-1"), ("memory.oom_control", "1")], id="memory: the rest"),
-    pytest.param({"memory": {"limit": 0, "swap": 0, "disableOOMKiller": False, "checkBeforeUpdate": True}}, [],
-                 id="memory: zeros leave it"),
+    pytest.param({"memory": {"limit": 0, "swap": 0, "checkBeforeUpdate": True}}, [], id="memory: zeros leave it"),
+    pytest.param({"memory": {"disableOOMKiller": False}}, [("memory.oom_control", "0")],
+                 id="memory: not even what the cgroup above has"),
     pytest.param({"blockIO": {"weight": 10, "leafWeight": 1000, "weightDevice": [
                      {"major": 8, "minor": 0, "weight": 20, "leafWeight": 30},
                      {"major": 8, "minor": 1, "leafWeight": 10}]}},
@@ -78,12 +79,14 @@ V2 = [
     pytest.param({"cpu": {"quota": -1}}, [("cpu.max", "max 100000")], id="cpu: no quota"),
     pytest.param({"cpu": {"shares": 5, "idle": 1}}, [("cpu.idle", "1")], id="cpu: idle has no weight"),
     pytest.param({"memory": {"limit": 10, "swap": 30, "reservation": 5}},
-                 [("memory.max", "10"), ("memory.swap.max", "20"), ("memory.low", "5")], id="memory"),
-    pytest.param({"memory": {"limit": 10, "swap": 10}}, [("memory.max", "10"), ("memory.swap.max?", "0")],
+                 [("memory.swap.max", "20"), ("memory.max", "10"), ("memory.low", "5")], id="memory"),
+    pytest.param({"memory": {"limit": 10, "swap": 10}}, [("memory.swap.max?", "0"), ("memory.max", "10")],
                  id="memory: no swap"),
-    pytest.param({"memory": {"limit": -1}}, [("memory.max", "max"), ("memory.swap.max?", "max")], id="memory: none"),
-    pytest.param({"memory": {"limit": 10, "swap": -1}}, [("memory.max", "10"), ("memory.swap.max?", "max")],
+    pytest.param({"memory": {"limit": -1}}, [("memory.swap.max?", "max"), ("memory.max", "max")], id="memory: none"),
+    pytest.param({"memory": {"limit": 10, "swap": -1}}, [("memory.swap.max?", "max"), ("memory.max", "10")],
                  id="memory: swap without end"),
+    pytest.param({"memory": {"limit": -1, "swap": 10}}, [("memory.swap.max", "10"), ("memory.max", "max")],
+                 id="memory: only swap has a limit"),
     pytest.param({"memory": {"kernel": -1, "kernelTCP": 0, "useHierarchy": True, "disableOOMKiller": False}}, [],
                  id="memory: what is so on v2 anyway"),
     pytest.param({"blockIO": {"weight": 10, "weightDevice": [{"major": 8, "minor": 0, "weight": 1000}]}},
@@ -191,8 +194,6 @@ IMPOSSIBLE = [
     pytest.param({"memory": {"useHierarchy": False}}, "memory.useHierarchy", id="useHierarchy"),
     pytest.param({"memory": {"swap": 1}},
                  "memory.swap: unable to set swap limit without memory limit", id="swap alone"),
-    pytest.param({"memory": {"limit": -1, "swap": 1}}, "memory.limit: invalid memory value: -1",
-                 id="swap of unlimited"),
     pytest.param({"blockIO": {"leafWeight": 10}}, "blockIO.leafWeight", id="leafWeight"),
     pytest.param({"blockIO": {"weightDevice": [{"major": 1, "minor": 1, "leafWeight": 10}]}},
                  r"blockIO.weightDevice\[0\].leafWeight", id="leafWeight of a device"),
@@ -289,3 +290,10 @@ def test_refuse_below_usage_only_when_asked() -> None:
         refuse_below_usage(Memory(limit=5, check_before_update=True), 5)
     with pytest.raises(ConfigError, match=r"rejecting memory\+swap limit 5 <= usage 5"):
         refuse_below_usage(Memory(swap=5, check_before_update=True), 5)
+
+
+@pytest.mark.parametrize(("shares", "text"), [(1, "the minimum allowed cpu-shares is 2"),
+                                              (262145, "the maximum allowed cpu-shares is 262144")])  # fmt: skip
+def test_settings_on_v1_refuse_shares_the_kernel_would_change(shares, text) -> None:
+    with pytest.raises(ConfigError, match=rf"^linux\.resources\.cpu\.shares: {text}$"):
+        written({"cpu": {"shares": shares}}, legacy_host)
