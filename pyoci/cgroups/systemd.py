@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyoci.cgroups.bus import Property, Systemd
+    from pyoci.cgroups.directory import Undo
     from pyoci.cgroups.legacy import LegacyDirectory
     from pyoci.cgroups.unified import UnifiedDirectory
 
@@ -122,11 +123,11 @@ class SystemdCgroup(Cgroup):
         """As in Cgroup; none while there are no directories."""
         return [] if self.awaits_process else super().tasks(sub)
 
-    def write(self, settings: Iterable[tuple[str, str]], *rest: object) -> None:
+    def write(self, settings: Iterable[tuple[str, str]], undo: Undo | None = None) -> None:
         """Tell systemd what it has names for, then write everything."""
         pairs = list(settings)
         self._change(lambda version: unit_properties.from_settings(pairs, version))
-        super().write(pairs, *rest)
+        super().write(pairs, undo)
 
     def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
         """Tell systemd, then apply *rules*."""

@@ -9,6 +9,10 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, places
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SYSTEMD = ("--systemd-cgroup",)
 
 
@@ -111,7 +115,9 @@ def test_annotations_are_properties_of_the_unit(container: Container, unit: str)
 
 
 @pytest.mark.needs("systemd")
-def test_a_second_container_cannot_have_the_unit(container: Container, unit: str, new_container) -> None:
+def test_a_second_container_cannot_have_the_unit(
+    container: Container, unit: str, new_container: Callable[[], Container]
+) -> None:
     up(container)
     other = new_container()
     other.bundle.linux["cgroupsPath"] = container.bundle.linux["cgroupsPath"]
