@@ -19,7 +19,7 @@ PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) 
 FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
-.PHONY: help run test check lint types layers conformance unit kernel commands sections property integration bench \
+.PHONY: help run test check lint types layers conformance unit kernel commands sections property integration vm bench \
 	dist install clean
 .DEFAULT_GOAL := help
 
@@ -68,6 +68,9 @@ property: $(VENV)/.tested ## what holds for any input
 
 integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
 	$(PYTEST) $(wildcard tests/commands tests/sections) $(ARGS)
+
+vm: $(VENV)/.tested ## the commands and sections in a virtual machine with systemd and cgroup v2: see tests/vm/run
+	tests/vm/run $(ARGS)
 
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
 	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
