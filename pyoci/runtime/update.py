@@ -9,8 +9,10 @@ from pyoci.runtime.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyoci.cgroups.cgroup import Cgroup
-    from pyoci.config import Config
     from pyoci.config.linux.resources import Resources
     from pyoci.container.container import Container
 
@@ -45,50 +47,52 @@ def _read(resources: dict[str, object]) -> Resources:
 
 def _change(container: Container, asked: Resources, schemata: dict[str, str]) -> None:
     from pyoci.config.linux import intel_rdt
-    from pyoci.config.linux.resources import merge
 
-    parsed = container.config()
-    intel_rdt.check_change(container.record["intelRdt"], *schemata.values())  # type: ignore[arg-type]  # as saved
     cgroup = container.cgroup()
-    try:
-        after = merge.merged(parsed.linux.resources, asked)
-    except ConfigError as error:
-        raise error.within("linux.resources")  # noqa: B904 (the same error, grown)
+    before = container.config().linux.resources
+    intel_rdt.check_change(container.record["intelRdt"], *schemata.values())  # type: ignore[arg-type]  # as saved
+    after, limits = _limits(cgroup, before, asked)
+    devices = _device_rules(cgroup, before, after)
     try:
         with Undo() as undo:
-            _set_limits(cgroup, merge.to_write(asked, after), undo)
-            _set_devices(cgroup, parsed, after, undo)
+            cgroup.write(limits, undo.push)
+            for apply, new, old in devices:
+                undo.push(apply, old)
+                apply(new)
             _set_schemata(container, [line for line in schemata.values() if line], undo)
             _remember(container, after, schemata)
     except OSError as error:
         raise _explained(error) from error
 
 
-def _set_limits(cgroup: Cgroup, resources: Resources, undo: Undo) -> None:
-    from pyoci.config.linux.resources import memory, settings
+def _limits(cgroup: Cgroup, before: Resources, asked: Resources) -> tuple[Resources, list[tuple[str, str]]]:
+    """What the container will have, and the settings that are to be written for it."""
+    from pyoci.config.linux.resources import memory, merge, settings
 
-    if resources.memory.check_before_update:
-        memory.refuse_below_usage(resources.memory, cgroup.memory_usage())
-    cgroup.write(list(settings(resources, cgroup.version, update=True)), undo.push)
+    try:
+        after = merge.merged(before, asked)
+    except ConfigError as error:
+        raise error.within("linux.resources")  # noqa: B904 (the same error, grown)
+    changed = merge.to_write(asked, after)
+    if changed.memory.check_before_update:
+        memory.refuse_below_usage(changed.memory, cgroup.memory_usage())
+    return after, list(settings(changed, cgroup.version, update=True))
 
 
-def _set_devices(cgroup: Cgroup, parsed: Config, after: Resources, undo: Undo) -> None:
-    """Apply new rules about devices.
+def _device_rules(cgroup: Cgroup, before: Resources, after: Resources) -> list[tuple[Callable[..., None], Any, Any]]:
+    """How to apply new rules about devices: a function, what it shall apply, and what would undo that.
 
     Engines send the old list along with whatever they update. Then nothing is done: what others have allowed since,
     such as the drivers of GPUs, must stay.
     """
-    before = parsed.linux.resources
     if after.devices == before.devices:
-        return
+        return []
     from pyoci.config.linux.resources import device_changes, devices
 
     if cgroup.version("devices") == 2:
-        undo.push(cgroup.device_rules, devices.rules(before.devices))
-        cgroup.device_rules(devices.rules(after.devices))
-    else:
-        undo.push(cgroup.write, list(device_changes(after, before, cgroup.version)))
-        cgroup.write(list(device_changes(before, after, cgroup.version)))
+        return [(cgroup.device_rules, devices.rules(after.devices), devices.rules(before.devices))]
+    changes = list(device_changes(before, after, cgroup.version))
+    return [(cgroup.write, changes, list(device_changes(after, before, cgroup.version)))]
 
 
 def _set_schemata(container: Container, lines: list[str], undo: Undo) -> None:

@@ -71,3 +71,17 @@ def test_runs_what_spec_writes(container: Container, as_user: dict[str, Any], pl
     container.runtime("spec", "--rootless", "--bundle", place / "new", **as_user).ok()
 
     assert f'"hostID": {_USER}' in (place / "new/config.json").read_text()
+
+
+@pytest.mark.differs("runc's words are others")
+def test_says_why_nothing_is_limited_or_counted(container: Container, as_user: dict[str, Any]) -> None:
+    container.bundle.args("sleep", "1000")
+    (container.bundle.path / "config.json").unlink()
+    runtime = container.runtime
+    runtime("run", "--detach", "-b", container.bundle.write(), container.id, **as_user).ok()
+
+    reason = "cannot set pids limit: container could not join or create cgroup"
+    runtime("update", "--pids-limit", "5", container.id, **as_user).failed(reason)
+    runtime("events", "--stats", container.id, **as_user).failed("has no cgroup: nothing is counted")
+
+    runtime("delete", "--force", container.id, **as_user).ok()
