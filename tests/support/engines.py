@@ -1,7 +1,7 @@
 """The engines that call a runtime, each with all it needs in namespaces and directories of its own.
 
-Nothing of the machine is touched: a mount namespace with an empty /run holds their state, a network namespace their
-interfaces. When they end, both are gone.
+Nothing of the machine is touched: a mount namespace with an empty /run holds their state and what they write to /etc,
+/opt and /var/lib, a network namespace their interfaces. When they end, both are gone.
 """
 
 from __future__ import annotations
@@ -25,17 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 HOME = "/run/engine"  # a short path: sockets are made below it
 IMAGE = "localhost/observed:latest"
 ON_TERMINAL = "@terminal"  # among a subcommand's words: run it on a terminal of its own
 _CGROUPS = Path("/sys/fs/cgroup")
-_PARENTS = ("libpod_parent", "docker", "default", "buildah", "machine")
+_CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+_PARENTS = ("libpod_parent", "buildah", "machine")
 _PREPARE = f"""
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
 mkdir -p {HOME}/volume/inside {HOME}/shared /run/lock
 mount -t tmpfs tmpfs {HOME}/shared
+for directory in etc opt var/lib; do
+    mkdir -p /run/own/$directory/upper /run/own/$directory/work
+    mount -t overlay -o lowerdir=/$directory,upperdir=/run/own/$directory/upper,workdir=/run/own/$directory/work \
+        overlay /$directory
+done
 mount --make-rshared /
 ip link set lo up
 echo ready
@@ -82,6 +89,7 @@ class Place:
         assert self._holder.stdout
         assert self._holder.stdout.readline() == "ready\n"
         self.root = Path(f"/proc/{self._holder.pid}/root")
+        self.cgroup = f"engines-{self._holder.pid}"
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +101,7 @@ class Place:
         self._holder.wait()
         assert self._holder.stdout
         self._holder.stdout.close()
-        for parent in sorted(set(_parents()) - set(self._cgroups)):
+        for parent in sorted(set(_parents(self.cgroup)) - set(self._cgroups)):
             for directory, _, _ in os.walk(parent, topdown=False):
                 os.rmdir(directory)
 
@@ -125,7 +133,7 @@ class Place:
         """*words* as a command in this place, with an environment that says nothing of the machine."""
         entered = ["nsenter", "--target", str(self._holder.pid), "--mount", "--net"]
         directories = [f"{name}={HOME}" for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR")]
-        return [*entered, "env", "-i", "-C", HOME, *directories, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *words]
+        return [*entered, "env", "-i", "-C", HOME, *directories, f"PATH={PATH}", *words]
 
     def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run *words* to their end; both streams in files, for a detached container inherits them."""
@@ -144,19 +152,23 @@ class Place:
                 self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
 
+    def inside(self, path: str) -> Path:
+        """The place's *path*, as we can reach it."""
+        return self.root / path.lstrip("/")
+
     def write(self, name: str, text: str, mode: int = 0o644) -> str:
         """Write a file below HOME; its path there."""
-        path = self.root / HOME.lstrip("/") / name
+        path = self.inside(HOME) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)
         return f"{HOME}/{name}"
 
 
-def _parents() -> list[str]:
+def _parents(*names: str) -> list[str]:
     """The cgroups directly below a hierarchy's root that engines make."""
     tops = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]
-    return [str(top / name) for top in tops for name in _PARENTS if (top / name).is_dir()]
+    return [str(top / name) for top in tops for name in (*_PARENTS, *names) if (top / name).is_dir()]
 
 
 class Engine:
@@ -204,8 +216,7 @@ class Engine:
 
     def _start(self, words: Sequence[str], socket: str) -> None:
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
-        path = self.place.root / socket.lstrip("/")
-        wait_for(path.exists, f"{self.name}'s socket", 30)
+        wait_for(self.place.inside(socket).exists, f"{self.name}'s socket", 30)
 
 
 class Podman(Engine):
@@ -226,53 +237,88 @@ class Docker(Engine):
     """docker with a daemon, which starts its own containerd."""
 
     name = "docker"
+    socket = f"{HOME}/docker.sock"
 
     @property
     def options(self) -> list[str]:
         """Its socket."""
-        return ["--host", f"unix://{HOME}/docker.sock"]
+        return ["--host", f"unix://{self.socket}"]
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Debian's client: a machine may have another in front of it."""
         return [f"/usr/bin/{self.name}", *self.options, *words]
 
-    def prepare(self, image: Path) -> None:
-        """Start the daemon without networks: the kernel need not have bridges or NAT."""
-        config = self.place.write("daemon.json", "{}")
-        self._start(
-            [
-                "dockerd", "--config-file", config, "--host", f"unix://{HOME}/docker.sock",
-                "--data-root", f"{HOME}/docker/data", "--exec-root", f"{HOME}/docker/exec",
-                "--pidfile", f"{HOME}/docker.pid",
-                "--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false",
-                "--add-runtime", f"recorded={self.runtime}", "--default-runtime", "recorded",
-            ],
-            f"{HOME}/docker.sock",
-        )  # fmt: skip
-        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "dockerd", 30)
+    def prepare(self, image: Path, **settings: object) -> None:
+        """Start the daemon, with more *settings* in its daemon.json, and read the *image*."""
+        self.start(**settings)
         super().prepare(image)
+
+    def start(self, **settings: object) -> None:
+        """Start the daemon. What we ship for /etc/docker names the runtime; a link is what its builder looks for."""
+        (self.place.inside(HOME) / "bin").mkdir(exist_ok=True)
+        link = self.place.inside(f"{HOME}/bin/runc")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.runtime)
+        config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
+        config |= {
+            "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
+            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "bip": "10.213.0.1/24",
+            "userland-proxy": False, "ip6tables": False,
+        } | settings  # fmt: skip
+        path = self.place.write("daemon.json", json.dumps(config))
+        self._start(["env", f"PATH={HOME}/bin:{PATH}", "dockerd", "--config-file", path], self.socket)
+        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "dockerd", 30)
 
 
 class Containerd(Engine):
     """containerd, as ctr and most orchestrators use it."""
 
     name = "ctr"
+    socket = f"{HOME}/containerd.sock"
 
     @property
     def options(self) -> list[str]:
-        """Its socket."""
-        return ["--address", f"{HOME}/containerd.sock"]
+        """Its socket, and a namespace of its own, as that is the name of a cgroup."""
+        return ["--address", self.socket, "--namespace", self.place.cgroup]
 
     def prepare(self, image: Path) -> None:
-        """Start the daemon with what ctr needs."""
-        config = self.place.write(
-            "containerd.toml",
-            f'version = 2\nroot = "{HOME}/containerd/root"\nstate = "{HOME}/containerd/state"\n'
-            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{HOME}/containerd.sock"\n',
-        )
-        self._start(["containerd", "--config", config], f"{HOME}/containerd.sock")
+        """Start the daemon, with what we ship for the kubelet's side of it, and read the *image*."""
+        runtime = (_CONTRIB / "containerd/pyoci.toml").read_text().replace("/usr/local/bin/pyoci", self.runtime)
+        self.place.write("cni/10-bridge.conflist", json.dumps(_CNI))
+        config = self.place.write("containerd.toml", _CONTAINERD + runtime)
+        self._start(["containerd", "--config", config], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "containerd", 30)
         self("image", "import", str(image))
+
+
+_CONTAINERD = f"""\
+version = 2
+root = "{HOME}/containerd/root"
+state = "{HOME}/containerd/state"
+
+[grpc]
+address = "{HOME}/containerd.sock"
+
+[plugins."io.containerd.internal.v1.opt"]
+path = "{HOME}/containerd/opt"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{IMAGE}"
+restrict_oom_score_adj = true
+disable_apparmor = true
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{HOME}/cni"
+
+"""
+_CNI = {
+    "cniVersion": "0.4.0", "name": "pods",
+    "plugins": [{
+        "type": "bridge", "bridge": "pods0", "isGateway": True,
+        "ipam": {"type": "host-local", "subnet": "10.214.0.0/24", "dataDir": f"{HOME}/cni/addresses"},
+    }],
+}  # fmt: skip
 
 
 class Buildah(Engine):
