@@ -1,13 +1,15 @@
 """The engines that call a runtime, each with all it needs in namespaces and directories of its own.
 
 Nothing of the machine is touched: a mount namespace with an empty /run holds their state and what they write to /etc,
-/opt and /var/lib, a network namespace their interfaces. When they end, both are gone.
+/opt and /var/lib, a network namespace their interfaces, a pid namespace their processes. They end with the first
+process of the latter, and then only cgroups have to be removed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import shlex
@@ -18,11 +20,12 @@ import tarfile
 from pathlib import Path
 
 from tests.support import rootfs
+from tests.support.runtime import Result
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,10 +34,12 @@ IMAGE = "localhost/observed:latest"
 ON_TERMINAL = "@terminal"  # among a subcommand's words: run it on a terminal of its own
 _CGROUPS = Path("/sys/fs/cgroup")
 _CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
-_PARENTS = ("libpod_parent", "buildah", "machine")
+_SHARED_CGROUPS = ("libpod_parent", "buildah", "machine")
 _PREPARE = f"""
 set -e
+read pid rest < /proc/self/stat
 mount --make-rprivate /
+mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mkdir -p {HOME}/volume/inside {HOME}/shared /run/lock
 mount -t tmpfs tmpfs {HOME}/shared
@@ -45,8 +50,10 @@ for directory in etc opt var/lib; do
 done
 mount --make-rshared /
 ip link set lo up
-echo ready
-exec sleep infinity
+echo $pid
+trap '' TERM
+sleep infinity &
+while true; do wait; done
 """
 
 
@@ -82,68 +89,51 @@ class Place:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._cgroups = _parents()
+        self._numbers = itertools.count()
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "sh", "-c", _PREPARE], stdout=subprocess.PIPE, text=True
-        )
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+             "sh", "-c", _PREPARE], stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
         assert self._holder.stdout
-        assert self._holder.stdout.readline() == "ready\n"
-        self.root = Path(f"/proc/{self._holder.pid}/root")
-        self.cgroup = f"engines-{self._holder.pid}"
+        self.pid = int(self._holder.stdout.readline())
+        self.root = Path(f"/proc/{self.pid}/root")
+        self.cgroup = f"engines-{self.pid}"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self._signal_inhabitants(number)
         self._holder.kill()
         self._holder.wait()
         assert self._holder.stdout
         self._holder.stdout.close()
-        for parent in sorted(set(_parents(self.cgroup)) - set(self._cgroups)):
-            for directory, _, _ in os.walk(parent, topdown=False):
+        wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"), "the end of the engines", 30)
+        for directory in _groups_below(self.cgroup):
+            os.rmdir(directory)
+        for directory in _groups_below(*_SHARED_CGROUPS):
+            try:
                 os.rmdir(directory)
-
-    def _inhabitants(self) -> list[int]:
-        """The processes in our mount namespace or with it as their root, apart from its holder."""
-        ours = os.stat(f"/proc/{self._holder.pid}/ns/net").st_ino
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if int(pid) != self._holder.pid and os.stat(f"/proc/{pid}/ns/net").st_ino == ours:
-                    found.append(int(pid))
-            except OSError:
-                continue
-        return found
-
-    def _signal_inhabitants(self, number: int) -> None:
-        for pid in self._inhabitants():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-        try:
-            wait_for(lambda: not self._inhabitants(), "the end of the engines", 8)
-        except AssertionError:
-            if number == signal.SIGKILL:
-                raise
+            except OSError as error:
+                print(f"{directory} stays, as others use it: {error}")
 
     def command(self, words: Sequence[str]) -> list[str]:
         """*words* as a command in this place, with an environment that says nothing of the machine."""
-        entered = ["nsenter", "--target", str(self._holder.pid), "--mount", "--net"]
+        entered = ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid"]
         directories = [f"{name}={HOME}" for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR")]
         return [*entered, "env", "-i", "-C", HOME, *directories, f"PATH={PATH}", *words]
 
-    def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, words: Sequence[str], stdin: str = "", timeout: float = 60) -> Result:
         """Run *words* to their end; both streams in files, for a detached container inherits them."""
-        out = self.directory / "out"
-        with out.open("w") as file:
+        number = next(self._numbers)
+        out, err, given = (self.directory / f"{number}.{stream}" for stream in ("out", "err", "in"))
+        given.write_text(stdin)
+        with out.open("wb") as stdout, err.open("wb") as stderr, given.open("rb") as text:
             finished = subprocess.run(
-                self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
-                timeout=60,
-            )  # fmt: skip
-        return subprocess.CompletedProcess(words, finished.returncode, out.read_text(errors="replace"))
+                self.command(words), stdin=text, stdout=stdout, stderr=stderr, check=False, timeout=timeout
+            )
+        result = Result(words, finished.returncode, out, err)
+        print(result)
+        return result
 
     def spawn(self, words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         """Start a daemon."""
@@ -165,10 +155,12 @@ class Place:
         return f"{HOME}/{name}"
 
 
-def _parents(*names: str) -> list[str]:
-    """The cgroups directly below a hierarchy's root that engines make."""
-    tops = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]
-    return [str(top / name) for top in tops for name in (*_PARENTS, *names) if (top / name).is_dir()]
+def _groups_below(*names: str) -> Iterator[str]:
+    """The cgroups called *names*, in every hierarchy, each after those in it."""
+    for top in [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]:
+        for name in names:
+            for directory, _, _ in os.walk(top / name, topdown=False):
+                yield directory
 
 
 class Engine:
@@ -191,28 +183,36 @@ class Engine:
         """The whole command line of the engine's subcommand *words*."""
         return [self.name, *self.options, *words]
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, stdin: str = "", timeout: float = 60) -> Result:
         """Run a subcommand. Raises AssertionError when it fails."""
+        return self.attempt(*words, stdin=stdin, timeout=timeout).ok()
+
+    def attempt(self, *words: str, stdin: str = "", timeout: float = 60) -> Result:
+        """Run a subcommand; whether it succeeded is for the test to see."""
         command = self.command([word for word in words if word != ON_TERMINAL])
         if ON_TERMINAL in words:
             command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
-        finished = self.place.run(command)
-        assert finished.returncode == 0, f"{command}\n{finished.stdout}"
-        return finished
+        return self.place.run(command, stdin, timeout)
 
     def prepare(self, image: Path) -> None:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
 
+    def signal(self, number: int) -> None:
+        """Send the daemon a signal: it is the child of nsenter, which has to stay outside of the pid namespace."""
+        assert self._daemon
+        (pid,) = Path(f"/proc/{self._daemon.pid}/task/{self._daemon.pid}/children").read_text().split()
+        os.kill(int(pid), number)
+
     def end(self) -> None:
         """Stop what prepare started."""
         if self._daemon:
-            self._daemon.terminate()
+            self.signal(signal.SIGTERM)
             self._daemon.wait(20)
 
     def version_text(self) -> str:
         """The engine's name and version."""
-        return self.place.run([self.name, "--version"]).stdout.strip()
+        return self.place.run([self.name, "--version"]).output
 
     def _start(self, words: Sequence[str], socket: str) -> None:
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
@@ -267,7 +267,7 @@ class Docker(Engine):
         } | settings  # fmt: skip
         path = self.place.write("daemon.json", json.dumps(config))
         self._start(["env", f"PATH={HOME}/bin:{PATH}", "dockerd", "--config-file", path], self.socket)
-        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "dockerd", 30)
+        wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
 
 
 class Containerd(Engine):
@@ -287,7 +287,7 @@ class Containerd(Engine):
         self.place.write("cni/10-bridge.conflist", json.dumps(_CNI))
         config = self.place.write("containerd.toml", _CONTAINERD + runtime)
         self._start(["containerd", "--config", config], self.socket)
-        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "containerd", 30)
+        wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "containerd", 30)
         self("image", "import", str(image))
 
 
