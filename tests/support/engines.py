@@ -7,6 +7,7 @@ process of the latter, and then only cgroups have to be removed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -19,8 +20,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.support import rootfs
+from tests.support import abilities, rootfs
+from tests.support.container import cgroups_named
 from tests.support.runtime import Result
+from tests.support.terminal import Terminal, open_terminal
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -142,6 +145,17 @@ class Place:
                 self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
 
+    @contextlib.contextmanager
+    def watching(self, words: Sequence[str]) -> Iterator[Path]:
+        """Let *words* run meanwhile; the file with what they print."""
+        said = self.directory / f"{next(self._numbers)}.out"
+        process = self.spawn(words, said)
+        try:
+            yield said
+        finally:
+            signal_child(process, signal.SIGKILL)
+            process.wait()
+
     def inside(self, path: str) -> Path:
         """The place's *path*, as we can reach it."""
         return self.root / path.lstrip("/")
@@ -161,6 +175,18 @@ def _groups_below(*names: str) -> Iterator[str]:
         for name in names:
             for directory, _, _ in os.walk(top / name, topdown=False):
                 yield directory
+
+
+def signal_child(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send what was spawned a signal: it is the child of nsenter, which has to stay outside of the pid namespace."""
+    (pid,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(pid), number)
+
+
+def host_pid(container: str) -> int:
+    """A process of the *container*, whose cgroups have its name, as it is called outside of the place."""
+    members = (Path(group, "cgroup.procs").read_text().split() for group in cgroups_named(container))
+    return int(next(pids[0] for pids in members if pids))
 
 
 class Engine:
@@ -194,15 +220,29 @@ class Engine:
             command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
         return self.place.run(command, stdin, timeout)
 
+    @contextlib.contextmanager
+    def on_terminal(self, *words: str) -> Iterator[tuple[Terminal, subprocess.Popen[bytes]]]:
+        """Start a subcommand on a terminal with 33 rows of 99: what is at the other end, and the process to wait for."""
+        terminal, slave = open_terminal()
+        terminal.resize(33, 99)
+        command = ["setsid", "--ctty", *self.place.command(["env", "TERM=xterm", *self.command(words)])]
+        process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        try:
+            yield terminal, process
+        finally:
+            terminal.close()
+            process.kill()
+            process.wait()
+
     def prepare(self, image: Path) -> None:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
 
     def signal(self, number: int) -> None:
-        """Send the daemon a signal: it is the child of nsenter, which has to stay outside of the pid namespace."""
+        """Send the daemon a signal."""
         assert self._daemon
-        (pid,) = Path(f"/proc/{self._daemon.pid}/task/{self._daemon.pid}/children").read_text().split()
-        os.kill(int(pid), number)
+        signal_child(self._daemon, number)
 
     def end(self) -> None:
         """Stop what prepare started."""
@@ -223,14 +263,46 @@ class Podman(Engine):
     """podman, which starts conmon for each container."""
 
     name = "podman"
+    _MAKE_CONTAINERS = (("run",), ("create",), ("pod", "create"), ("build",))
 
     @property
     def options(self) -> list[str]:
-        """Storage of its own, and no systemd."""
+        """Storage of its own."""
         return [
             "--root", f"{HOME}/podman/root", "--runroot", f"{HOME}/podman/run", "--tmpdir", f"{HOME}/podman/tmp",
-            "--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime", self.runtime,
+            "--storage-driver=overlay", "--runtime", Path(self.runtime).name,
         ]  # fmt: skip
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; what makes containers puts them into the place's cgroup."""
+        environment = ["env", f"CONTAINERS_CONF={HOME}/containers.conf"]
+        for names in self._MAKE_CONTAINERS:
+            if tuple(words[: len(names)]) == names:
+                words = [*names, f"--cgroup-parent=/{self.place.cgroup}", *words[len(names) :]]
+        return [*environment, self.name, *self.options, *words]
+
+    def prepare(self, image: Path) -> None:
+        """Read the *image*."""
+        name = Path(self.runtime).name
+        limits = "" if abilities.has("sys_resource") else _LOW_LIMITS
+        self.place.write("containers.conf", _CONTAINERS.format(name=name, path=self.runtime, limits=limits))
+        super().prepare(image)
+
+
+# Without CAP_SYS_RESOURCE nobody raises the limits podman asks for.
+_LOW_LIMITS = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]'
+_CONTAINERS = """\
+[containers]
+{limits}
+
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime_supports_json = ["{name}"]
+
+[engine.runtimes]
+{name} = ["{path}"]
+"""
 
 
 class Docker(Engine):
@@ -280,6 +352,11 @@ class Containerd(Engine):
     def options(self) -> list[str]:
         """Its socket, and a namespace of its own, as that is the name of a cgroup."""
         return ["--address", self.socket, "--namespace", self.place.cgroup]
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; `run` names the runtime."""
+        chosen = ["--runc-binary", self.runtime] if words[0] == "run" else []
+        return [self.name, *self.options, words[0], *chosen, *words[1:]]
 
     def prepare(self, image: Path) -> None:
         """Start the daemon, with what we ship for the kubelet's side of it, and read the *image*."""
