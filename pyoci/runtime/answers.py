@@ -70,10 +70,16 @@ def _admit(pid: int, container: Container, parsed: Config) -> None:
         _move_net_devices(pid, parsed)
 
 
+def limit_devices(cgroup: Cgroup, parsed: Config) -> None:
+    """Write the rules about devices while no init is there: on v1 everything is forbidden until the last is written."""
+    resources = parsed.linux.resources
+    if cgroup.version("devices") == 2:
+        cgroup.device_rules(steps.section("linux.resources.devices").rules(resources.devices))
+    cgroup.write(steps.section("linux.resources").device_settings(resources, cgroup.version))
+
+
 def _limit(cgroup: Cgroup, parsed: Config, options: Options) -> None:
     """Write the limits, give the cgroup to whom it shall belong, and do what the caller has left to do."""
-    if cgroup.version("devices") == 2:
-        cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
     resources = parsed.linux.resources
     if "memory" in resources and resources.memory.check_before_update:
         steps.section("linux.resources.memory").refuse_below_usage(resources.memory, cgroup.memory_usage())

@@ -10,7 +10,7 @@
       prepare them
     fork ────────────────────────────────▶ walk into the cgroup
                                            STAGE: join the given
-                                             namespaces, unshare user
+    write the device rules                   namespaces, unshare user
     write the id maps ◀──────────── maps ─
                     ─────────────────────▶ become root there,
                                            unshare the rest, fork ───▶
@@ -188,6 +188,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         undo.push(birth.abort)
         birth.fork(cgroup.directory_fd())
         into_resctrl_group(birth.stage_pid)
+        answers.limit_devices(cgroup, parsed)
         birth.converse()
     except (PyociError, OSError) as error:
         raise answers.blame_start(error)  # noqa: B904 (it knows its cause)

@@ -10,6 +10,7 @@ import pytest
 from pyoci.syscalls import bpf
 from tests.support.container import Container, cgroups_named
 from tests.support.limits import limit
+from tests.support.terminal import ConsoleSocket
 
 pytestmark = pytest.mark.needs("root")
 
@@ -142,3 +143,14 @@ def test_hole_in_a_wider_rule_is_an_error_on_v1(container: Container) -> None:
     container.bundle.linux["resources"] = {"devices": [log(True, "rw", minor=None), log(False, "rw")]}
 
     container.create().failed("linux.resources.devices", "cannot punch a hole")
+
+
+def test_devices_are_made_and_opened_when_the_rules_are_complete(container: Container, recvtty: ConsoleSocket) -> None:
+    many = range(3000)
+    rules = [log(allow=True, major=300, minor=minor, access="r") for minor in many]
+    container.bundle.linux["resources"] = {"devices": rules}
+    nodes = [{"path": f"/dev/many/{minor}", "type": "c", "major": 300, "minor": minor} for minor in many]
+    container.bundle.linux["devices"] = nodes
+    container.bundle.process["terminal"] = True
+
+    container.create("--console-socket", recvtty.path).ok()

@@ -47,14 +47,17 @@ class Resources(Record):
     unified: dict[str, str] = _NONE  # type: ignore[assignment]
 
 
-def settings(resources: Resources, version: Callable[[str], int], *, update: bool = False) -> Settings:
+def device_settings(resources: Resources, version: Callable[[str], int]) -> Settings:
+    """What is to be written about devices, on v1 alone: on v2 the rules are a program."""
+    if version("devices") != 2:
+        yield from _available("devices", _module("devices").legacy(resources.devices), version)
+
+
+def settings(resources: Resources, version: Callable[[str], int]) -> Settings:
     """What is to be written, in this order; *version* tells of a controller whether it is on v1 or v2 or (0) absent.
 
-    An *update* leaves device rules alone. Raises ConfigError for what cannot be expressed there, Unsupported for a
-    controller that is absent.
+    Raises ConfigError for what cannot be expressed there, Unsupported for a controller that is absent.
     """
-    if not update and version("devices") != 2:
-        yield from _available("devices", _module("devices").legacy(resources.devices), version)
     for name, legacy, unified in CONTROLLERS:
         if name in resources:
             is_legacy = version(legacy) == 1 or (version(unified) != 2 and version("devices") != 2)
