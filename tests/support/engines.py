@@ -222,7 +222,7 @@ class Engine:
 
     @contextlib.contextmanager
     def on_terminal(self, *words: str) -> Iterator[tuple[Terminal, subprocess.Popen[bytes]]]:
-        """Start a subcommand on a terminal with 33 rows of 99: what is at the other end, and the process to wait for."""
+        """Start a subcommand on a terminal, 33 rows of 99: what is at its other end, and the process to wait for."""
         terminal, slave = open_terminal()
         terminal.resize(33, 99)
         command = ["setsid", "--ctty", *self.place.command(["env", "TERM=xterm", *self.command(words)])]
@@ -255,6 +255,12 @@ class Engine:
         return self.place.run([self.name, "--version"]).output
 
     def _start(self, words: Sequence[str], socket: str) -> None:
+        """Start a daemon, for which the runtime is runc as well: some look for that, whatever they are told."""
+        link = self.place.inside(f"{HOME}/bin/runc")
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.runtime)
+        words = ["env", f"PATH={HOME}/bin:{PATH}", *words]
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
         wait_for(self.place.inside(socket).exists, f"{self.name}'s socket", 30)
 
@@ -277,31 +283,29 @@ class Podman(Engine):
         """The whole command line; what makes containers puts them into the place's cgroup."""
         environment = ["env", f"CONTAINERS_CONF={HOME}/containers.conf"]
         for names in self._MAKE_CONTAINERS:
-            if tuple(words[: len(names)]) == names:
+            if tuple(words[: len(names)]) == names and "--cgroups=disabled" not in words:
                 words = [*names, f"--cgroup-parent=/{self.place.cgroup}", *words[len(names) :]]
         return [*environment, self.name, *self.options, *words]
 
     def prepare(self, image: Path) -> None:
-        """Read the *image*."""
-        name = Path(self.runtime).name
+        """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
+        shipped = (_CONTRIB / "containers.conf.d/pyoci.conf").read_text()
+        shipped = shipped.replace("pyoci = [", f"{Path(self.runtime).name} = [")
+        shipped = shipped.replace("/usr/local/bin/pyoci", self.runtime)
         limits = "" if abilities.has("sys_resource") else _LOW_LIMITS
-        self.place.write("containers.conf", _CONTAINERS.format(name=name, path=self.runtime, limits=limits))
+        self.place.write("containers.conf", shipped.replace("[engine]\n", _CONTAINERS) + limits)
         super().prepare(image)
 
 
-# Without CAP_SYS_RESOURCE nobody raises the limits podman asks for.
-_LOW_LIMITS = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]'
 _CONTAINERS = """\
-[containers]
-{limits}
-
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime_supports_json = ["{name}"]
-
-[engine.runtimes]
-{name} = ["{path}"]
+"""
+# Without CAP_SYS_RESOURCE nobody raises the limits podman asks for.
+_LOW_LIMITS = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 """
 
 
@@ -326,11 +330,7 @@ class Docker(Engine):
         super().prepare(image)
 
     def start(self, **settings: object) -> None:
-        """Start the daemon. What we ship for /etc/docker names the runtime; a link is what its builder looks for."""
-        (self.place.inside(HOME) / "bin").mkdir(exist_ok=True)
-        link = self.place.inside(f"{HOME}/bin/runc")
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.runtime)
+        """Start the daemon; what we ship for /etc/docker names the runtime."""
         config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
         config |= {
             "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
@@ -338,7 +338,7 @@ class Docker(Engine):
             "userland-proxy": False, "ip6tables": False,
         } | settings  # fmt: skip
         path = self.place.write("daemon.json", json.dumps(config))
-        self._start(["env", f"PATH={HOME}/bin:{PATH}", "dockerd", "--config-file", path], self.socket)
+        self._start(["dockerd", "--config-file", path], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
 
 
@@ -362,6 +362,7 @@ class Containerd(Engine):
         """Start the daemon, with what we ship for the kubelet's side of it, and read the *image*."""
         runtime = (_CONTRIB / "containerd/pyoci.toml").read_text().replace("/usr/local/bin/pyoci", self.runtime)
         self.place.write("cni/10-bridge.conflist", json.dumps(_CNI))
+        self.place.inside(f"{HOME}/containerd").mkdir()  # containerd's own would be closed to user namespaces
         config = self.place.write("containerd.toml", _CONTAINERD + runtime)
         self._start(["containerd", "--config", config], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "containerd", 30)
