@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,14 @@ def docker(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) 
 def containerd(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
     """``containerd("run", …)`` is ctr, with a containerd of its own."""
     yield from _engine("containerd", image, program, tmp_path_factory)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def name(podman: engines.Engine) -> Iterator[str]:
+    """The name of a container of podman's, which is removed afterwards."""
+    name = f"one{next(_numbers)}"
+    yield name
+    podman("rm", "--force", "--ignore", "--time=0", "--volumes", name)
