@@ -13,6 +13,7 @@ from tests.support import engines, limits, rootfs
 from tests.support.bundle import default_config
 from tests.support.container import cgroups_named
 from tests.support.engines import HOME, IMAGE
+from tests.support.grpc_client import Client
 from tests.support.runtime import Result
 from tests.support.waiting import wait_for
 
@@ -425,6 +426,24 @@ def test_limits(task: Task, options: tuple[str, ...], expected: dict[str, str]) 
     task.up(*options)
 
     limits.assert_limits(engines.host_pid(task.name), expected)
+
+
+@pytest.mark.needs("grpc")
+def test_limits_are_changed_while_the_task_runs(task: Task) -> None:
+    task.up("--memory-limit", "67108864")
+    resources = {"memory": {"limit": 96 << 20}, "cpu": {"quota": 25000, "period": 100000}, "pids": {"limit": 17}}
+    kind = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+    document = {"type_url": kind, "value": json.dumps(resources).encode()}
+    namespace = [("containerd-namespace", task.ctr.place.cgroup)]
+    tasks = Client("tests/support/tasks.proto", "Tasks", task.ctr.place.inside(task.ctr.socket), namespace)
+
+    tasks("Update", request="UpdateTaskRequest", container_id=task.name, resources=document)
+
+    tasks.close()
+    limits.assert_limits(engines.host_pid(task.name), {
+        "memory.limit_in_bytes": str(96 << 20), "memory.max": str(96 << 20), "cpu.cfs_quota_us": "25000",
+        "cpu.max": "25000 100000", "pids.max": "17",
+    })  # fmt: skip
 
 
 def test_the_cgroup_is_the_one_asked_for(task: Task) -> None:

@@ -156,6 +156,13 @@ class Place:
             signal_child(process, signal.SIGKILL)
             process.wait()
 
+    def inventory(self) -> set[str]:
+        """The mounts, network namespaces, processes and cgroups there are in this place."""
+        mounts = [line.split()[4] for line in self.inside("/proc/1/mountinfo").read_text().splitlines()]
+        namespaces = self.inside("/run/netns").glob("*")
+        processes = [f"process {name}" for name in os.listdir(self.inside("/proc")) if name.isdigit()]
+        return {*mounts, *map(str, namespaces), *processes, *_groups_below(self.cgroup)}
+
     def inside(self, path: str) -> Path:
         """The place's *path*, as we can reach it."""
         return self.root / path.lstrip("/")
@@ -287,6 +294,14 @@ class Podman(Engine):
                 words = [*names, f"--cgroup-parent=/{self.place.cgroup}", *words[len(names) :]]
         return [*environment, self.name, *self.options, *words]
 
+    def inventory(self) -> set[str]:
+        """What containers consist of, without what podman makes once and keeps."""
+        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        kept = self.place.inside(f"{HOME}/podman").glob("*/overlay-containers/" + "?" * 64)
+        found = self.place.inventory() | {str(path) for path in (*state, *kept)}
+        once = ("/run/netns", f"{HOME}/podman/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
+        return {name for name in found if not name.endswith(once)}
+
     def prepare(self, image: Path) -> None:
         """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
         shipped = (_CONTRIB / "containers.conf.d/pyoci.conf").read_text()
@@ -366,7 +381,8 @@ class Containerd(Engine):
         config = self.place.write("containerd.toml", _CONTAINERD + runtime)
         self._start(["containerd", "--config", config], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "containerd", 30)
-        self("image", "import", str(image))
+        for namespace in (self.place.cgroup, "k8s.io"):
+            self("--namespace", namespace, "image", "import", str(image))
 
 
 _CONTAINERD = f"""\
