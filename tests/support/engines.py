@@ -246,16 +246,12 @@ class Engine:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
 
-    def signal(self, number: int) -> None:
-        """Send the daemon a signal."""
-        assert self._daemon
-        signal_child(self._daemon, number)
-
-    def end(self) -> None:
+    def end(self, number: int = signal.SIGTERM) -> None:
         """Stop what prepare started."""
         if self._daemon:
-            self.signal(signal.SIGTERM)
+            signal_child(self._daemon, number)
             self._daemon.wait(20)
+            self._daemon = None
 
     def version_text(self) -> str:
         """The engine's name and version."""
@@ -289,9 +285,12 @@ class Podman(Engine):
     def command(self, words: Sequence[str]) -> list[str]:
         """The whole command line; what makes containers puts them into the place's cgroup."""
         environment = ["env", f"CONTAINERS_CONF={HOME}/containers.conf"]
+        elsewhere = any(word.startswith(("--pod=", "--cgroups=")) for word in words)
         for names in self._MAKE_CONTAINERS:
-            if tuple(words[: len(names)]) == names and "--cgroups=disabled" not in words:
-                words = [*names, f"--cgroup-parent=/{self.place.cgroup}", *words[len(names) :]]
+            if tuple(words[: len(names)]) == names and not elsewhere:
+                # A step of a build has for its cgroup what it is told is the parent: one that may have no children.
+                parent = self.place.cgroup + ("/build" if names == ("build",) else "")
+                words = [*names, f"--cgroup-parent=/{parent}", *words[len(names) :]]
         return [*environment, self.name, *self.options, *words]
 
     def inventory(self) -> set[str]:
@@ -424,6 +423,12 @@ class Buildah(Engine):
     def options(self) -> list[str]:
         """Storage of its own."""
         return ["--root", f"{HOME}/buildah/root", "--runroot", f"{HOME}/buildah/run", "--storage-driver=overlay"]
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; what makes containers puts them into the place's cgroup."""
+        parent = [f"--cgroup-parent=/{self.place.cgroup}/build"] if words[0] in {"build", "bud", "from"} else []
+        environment = ["env", f"BUILDAH_RUNTIME={self.runtime}"]
+        return [*environment, self.name, *self.options, words[0], *parent, *words[1:]]
 
     def prepare(self, image: Path) -> None:
         """Read the image."""
