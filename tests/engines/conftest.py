@@ -72,7 +72,8 @@ def nothing_left(podman: engines.Podman) -> Iterator[None]:
     yield
     with contextlib.suppress(AssertionError):
         wait_for(lambda: not podman.inventory() - before)
-    assert not podman.inventory() - before
+    left = podman.inventory() - before
+    assert not left
 
 
 @pytest.fixture

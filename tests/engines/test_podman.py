@@ -31,13 +31,17 @@ def said_of(podman: Podman, name: str, template: str) -> str:
 
 
 def test_run_gives_output_and_exit_status(podman: Podman) -> None:
-    said = podman.attempt("run", "--rm", IMAGE, "sh", "-c", "echo out; echo err >&2; exit 7")
+    said = podman.attempt("run", "--rm", _NO_NETWORK, IMAGE, "sh", "-c", "echo out; echo err >&2; exit 7")
 
     assert (said.status, said.stdout, said.stderr) == (7, "out\n", "err\n")
 
 
 def test_run_reads_standard_input(podman: Podman) -> None:
-    script = ["sh", "-c", f"echo text | {' '.join(podman.command(['run', '-i', '--rm', IMAGE, 'tr', 'a-z', 'A-Z']))}"]
+    script = [
+        "sh",
+        "-c",
+        f"echo text | {' '.join(podman.command(['run', '-i', '--rm', _NO_NETWORK, IMAGE, 'tr', 'a-z', 'A-Z']))}",
+    ]
 
     assert podman.place.run(script).ok().output == "TEXT"
 

@@ -11,6 +11,8 @@ import pytest
 from tests.support import engines
 from tests.support.engines import HOME, Engine
 
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
 _CAPABILITIES = "awk '/^Cap(Eff|Bnd|Amb)/ {print $2}' /proc/self/status"
 _NO_MKDIR = {
     "defaultAction": "SCMP_ACT_ALLOW",
@@ -115,6 +117,8 @@ def sources(podman: Engine) -> None:
     ],
 )  # fmt: skip
 def test_run_with(podman: Engine, sources: None, options: str, script: str, found: str) -> None:
-    said = podman("run", "--rm", *options.split(), engines.IMAGE, "sh", "-c", f"{script}\ntrue")
+    network = [] if "--network" in options else ["--network=none"]
+
+    said = podman("run", "--rm", *network, *options.split(), engines.IMAGE, "sh", "-c", f"{script}\ntrue")
 
     assert said.stdout.strip() == found.strip()

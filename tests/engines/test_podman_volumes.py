@@ -9,6 +9,8 @@ import pytest
 from tests.support import engines
 from tests.support.engines import HOME, Engine
 
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
 _VOLUME, _SHARED = f"{HOME}/volume", f"{HOME}/shared"
 
 # mount point, its options, propagation, type of the file system, and the latter's options
@@ -101,7 +103,9 @@ def test_files(podman: Engine, volume: None, options: str, script: str, found: s
 
 
 def test_overlay_keeps_what_is_written_away_from_the_directory(podman: Engine, volume: None) -> None:
-    podman("run", "--rm", "-v", f"{_VOLUME}:/v:O", engines.IMAGE, "sh", "-c", "rm /v/file; touch /v/new")
+    podman(
+        "run", "--network=none", "--rm", "-v", f"{_VOLUME}:/v:O", engines.IMAGE, "sh", "-c", "rm /v/file; touch /v/new"
+    )
 
     assert set(os.listdir(podman.place.inside(_VOLUME))) == {"file", "inside"}
 
@@ -109,7 +113,18 @@ def test_overlay_keeps_what_is_written_away_from_the_directory(podman: Engine, v
 def test_a_mount_made_inside_is_seen_outside_when_shared(podman: Engine) -> None:
     script = "mkdir /v/inner && mount -t tmpfs -o size=1m inner /v/inner && cat /proc/mounts >/dev/null"
 
-    podman("run", "--rm", "--privileged", "-v", f"{_SHARED}:/v:rshared", engines.IMAGE, "sh", "-c", script)
+    podman(
+        "run",
+        "--network=none",
+        "--rm",
+        "--privileged",
+        "-v",
+        f"{_SHARED}:/v:rshared",
+        engines.IMAGE,
+        "sh",
+        "-c",
+        script,
+    )
 
     seen = podman.place.run(["umount", f"{_SHARED}/inner"]).ok()
     assert seen.stderr == ""
@@ -117,7 +132,7 @@ def test_a_mount_made_inside_is_seen_outside_when_shared(podman: Engine) -> None
 
 @pytest.mark.parametrize(("propagation", "seen"), [("rslave", "1"), ("rprivate", "0")])
 def test_a_mount_made_outside_is_seen_inside_when_slave(podman: Engine, name: str, propagation: str, seen: str) -> None:
-    podman("run", "-d", "--name", name, "-v", f"{_SHARED}:/v:{propagation}", engines.IMAGE)
+    podman("run", "--network=none", "-d", "--name", name, "-v", f"{_SHARED}:/v:{propagation}", engines.IMAGE)
     podman.place.run(["mkdir", "-p", f"{_SHARED}/outer"]).ok()
     podman.place.run(["mount", "-t", "tmpfs", "outer", f"{_SHARED}/outer"]).ok()
 
@@ -128,9 +143,9 @@ def test_a_mount_made_outside_is_seen_inside_when_slave(podman: Engine, name: st
 
 
 def test_a_volume_of_another_container(podman: Engine, name: str) -> None:
-    podman("run", "--name", name, "-v", "/v", engines.IMAGE, "sh", "-c", "echo kept > /v/file")
+    podman("run", "--network=none", "--name", name, "-v", "/v", engines.IMAGE, "sh", "-c", "echo kept > /v/file")
 
-    said = podman("run", "--rm", "--volumes-from", name, engines.IMAGE, "cat", "/v/file")
+    said = podman("run", "--network=none", "--rm", "--volumes-from", name, engines.IMAGE, "cat", "/v/file")
 
     assert said.output == "kept"
 
@@ -138,8 +153,8 @@ def test_a_volume_of_another_container(podman: Engine, name: str) -> None:
 def test_a_secret_is_a_file(podman: Engine) -> None:
     podman("secret", "create", "word", podman.place.write("word", "swordfish"))
 
-    said = podman("run", "--rm", "--secret=word,mode=0400,uid=1000", "--user=alice", engines.IMAGE, "cat",
-                  "/run/secrets/word")  # fmt: skip
+    said = podman("run", "--network=none", "--rm", "--secret=word,mode=0400,uid=1000", "--user=alice", engines.IMAGE,
+                  "cat", "/run/secrets/word")  # fmt: skip
 
     podman("secret", "rm", "word")
     assert said.output == "swordfish"
