@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from tests.support.waiting import wait_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import Any
 
     from tests.support.engines import Containerd
@@ -325,8 +327,16 @@ def test_metrics_count_what_the_task_uses(task: Task) -> None:
     assert limit == 64 << 20 or limit["usage_limit"] == 64 << 20
 
 
+@contextlib.contextmanager
+def _events(ctr: Containerd) -> Iterator[Path]:
+    """The file with containerd's events, once some arrive."""
+    with ctr.place.watching(ctr.command(["events"])) as said:
+        wait_for(lambda: ctr("image", "label", IMAGE, "seen=yes") and said.read_text(), "an event")
+        yield said
+
+
 def test_events_tell_of_every_step(task: Task) -> None:
-    with task.ctr.place.watching(task.ctr.command(["events"])) as said:
+    with _events(task.ctr) as said:
         task.up()
         task.execute("true").ok()
         task("pause")
@@ -341,7 +351,7 @@ def test_events_tell_of_every_step(task: Task) -> None:
 
 
 def test_an_event_tells_of_an_oom_kill(task: Task) -> None:
-    with task.ctr.place.watching(task.ctr.command(["events"])) as said:
+    with _events(task.ctr) as said:
         task.up("--memory-limit", str(16 << 20), script="echo ready; tail /dev/zero; echo status $?; sleep 100")
 
         task.wait_for("status 137")
