@@ -60,8 +60,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def skip_without(ability: str) -> None:
     """Skip the test unless the machine has *ability*."""
-    if not abilities.has(ability):
-        pytest.skip(f"{_REASON}{ability}: {abilities.ABILITIES[ability][1]}")
+    if reason := abilities.reason_to_skip(ability):
+        pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

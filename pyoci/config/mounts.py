@@ -167,8 +167,8 @@ def _inherited(init: Init) -> int:
 
 def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) -> None:
     """Mount a filesystem of its own."""
+    parameters = _parameters(entry, options, init)
     target = open_target(entry, init)
-    parameters = _parameters(entry, options, target, init)
     if any(value and len(value) > _LONGEST_PARAMETER for _, value in parameters):
         tree = _mounted_by_path(entry, parameters, target, init)
     else:
@@ -229,7 +229,7 @@ def _may_cover(destination: str) -> bool:
     return os.path.normpath(f"/{destination}").replace("//", "/") in COVERABLE
 
 
-def _parameters(entry: Mount, options: mount_options.Options, target: int, init: Init) -> list[tuple[str, str | None]]:
+def _parameters(entry: Mount, options: mount_options.Options, init: Init) -> list[tuple[str, str | None]]:
     """What the filesystem is told, in order."""
     parameters: list[tuple[str, str | None]] = [(name, None) for name in options.superblock if name != "rw"]
     for text in options.data:
@@ -237,11 +237,22 @@ def _parameters(entry: Mount, options: mount_options.Options, target: int, init:
             name, equals, value = part.partition("=")
             parameters.append((name, value if equals else None))
     if entry.type == "tmpfs" and not any(name == "mode" for name, _ in parameters):
-        parameters.append(("mode", f"{stat.S_IMODE(os.fstat(target).st_mode):o}"))  # as the directory it covers
+        parameters += _mode_covered(entry.destination, init)
     label = mount_label.option(init.config.linux.mount_label, entry.type)
     if label:
         parameters.append(label)
     return parameters
+
+
+def _mode_covered(destination: str, init: Init) -> list[tuple[str, str | None]]:
+    """The mode of the directory that will be covered; where none is yet, the kernel's own lets everybody write."""
+    try:
+        fd = files.open_in_root(init.root, destination, os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return []
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    os.close(fd)
+    return [("mode", f"{mode:o}")]
 
 
 def _mounted_by_path(entry: Mount, parameters: list[tuple[str, str | None]], target: int, init: Init) -> int:

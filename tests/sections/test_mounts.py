@@ -161,6 +161,13 @@ def test_tmpfs_has_the_mode_of_what_it_covers_when_none_is_given(container: Cont
     assert container.output("stat -c %a /private /tmp").split() == ["700", "1777"]
 
 
+@pytest.mark.clause("mounts.type")
+def test_everybody_may_write_to_a_tmpfs_that_covers_nothing(container: Container) -> None:
+    container.bundle.mount("/new/one", "tmpfs", "tmpfs")
+
+    assert container.output("stat -c %a /new /new/one").split() == ["755", "1777"]
+
+
 @pytest.mark.clause("mounts.mqueue")
 def test_mqueue_is_the_containers_own_when_it_has_an_ipc_namespace(container: Container) -> None:
     seen = container.output("touch /dev/mqueue/mine; ls /dev/mqueue; cat /proc/self/mountinfo")

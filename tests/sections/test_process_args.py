@@ -126,7 +126,7 @@ def test_says_why_the_kernel_refuses(container: Container, content: bytes | str,
         pytest.param(
             "p", ["executable file not found in $PATH", "/closed/p: permission denied"], id="no x bit in PATH"
         ),
-        pytest.param("/bin", ['exec: "/bin": is a directory'], id="a directory"),
+        pytest.param("/bin", ['exec: "/bin": permission denied: it is a directory'], id="a directory"),
         pytest.param("/flat/p", ['exec: "/flat/p": permission denied', "noexec"], id="noexec"),
         pytest.param("/mine", ['exec: "/mine": permission denied'], id="of another user"),
     ],

@@ -112,9 +112,17 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
+    "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
+    "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
+    "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
+
+
+def reason_to_skip(*names: str) -> str:
+    """What this machine lacks of *names*, or nothing."""
+    return next((f"needs {name}: {ABILITIES[name][1]}" for name in names if not has(name)), "")
 
 
 @functools.cache

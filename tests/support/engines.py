@@ -1,15 +1,19 @@
 """The engines that call a runtime, each with all it needs in namespaces and directories of its own.
 
-Nothing of the machine is touched: a mount namespace with an empty /run holds their state, a network namespace their
-interfaces. When they end, both are gone.
+Nothing of the machine is touched: a mount namespace with an empty /run holds their state and what they write to /etc,
+/opt and /var/lib, a network namespace their interfaces, a pid namespace their processes. They end with the first
+process of the latter, and then only cgroups have to be removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,29 +21,43 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.support import rootfs
+from tests.support import abilities, rootfs
+from tests.support.container import cgroups_named
+from tests.support.runtime import Result
+from tests.support.terminal import Terminal, open_terminal
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 HOME = "/run/engine"  # a short path: sockets are made below it
 IMAGE = "localhost/observed:latest"
 ON_TERMINAL = "@terminal"  # among a subcommand's words: run it on a terminal of its own
 _CGROUPS = Path("/sys/fs/cgroup")
-_PARENTS = ("libpod_parent", "docker", "default", "buildah", "machine")
+_CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+_SHARED_CGROUPS = ("libpod_parent", "buildah", "machine")
 _PREPARE = f"""
 set -e
+read pid rest < /proc/self/stat
 mount --make-rprivate /
+mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mkdir -p {HOME}/volume/inside {HOME}/shared /run/lock
 mount -t tmpfs tmpfs {HOME}/shared
+for directory in etc opt var/lib; do
+    mkdir -p /run/own/$directory/upper /run/own/$directory/work
+    mount -t overlay -o lowerdir=/$directory,upperdir=/run/own/$directory/upper,workdir=/run/own/$directory/work \
+        overlay /$directory
+done
 mount --make-rshared /
 ip link set lo up
-echo ready
-exec sleep infinity
+echo $pid
+trap '' TERM
+sleep infinity &
+while true; do wait; done
 """
 
 
@@ -75,67 +93,51 @@ class Place:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._cgroups = _parents()
+        self._numbers = itertools.count()
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "sh", "-c", _PREPARE], stdout=subprocess.PIPE, text=True
-        )
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+             "sh", "-c", _PREPARE], stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
         assert self._holder.stdout
-        assert self._holder.stdout.readline() == "ready\n"
-        self.root = Path(f"/proc/{self._holder.pid}/root")
+        self.pid = int(self._holder.stdout.readline())
+        self.root = Path(f"/proc/{self.pid}/root")
+        self.cgroup = f"engines-{self.pid}"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self._signal_inhabitants(number)
         self._holder.kill()
         self._holder.wait()
         assert self._holder.stdout
         self._holder.stdout.close()
-        for parent in sorted(set(_parents()) - set(self._cgroups)):
-            for directory, _, _ in os.walk(parent, topdown=False):
+        wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"), "the end of the engines", 30)
+        for directory in _groups_below(self.cgroup):
+            os.rmdir(directory)
+        for directory in _groups_below(*_SHARED_CGROUPS):
+            try:
                 os.rmdir(directory)
-
-    def _inhabitants(self) -> list[int]:
-        """The processes in our mount namespace or with it as their root, apart from its holder."""
-        ours = os.stat(f"/proc/{self._holder.pid}/ns/net").st_ino
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if int(pid) != self._holder.pid and os.stat(f"/proc/{pid}/ns/net").st_ino == ours:
-                    found.append(int(pid))
-            except OSError:
-                continue
-        return found
-
-    def _signal_inhabitants(self, number: int) -> None:
-        for pid in self._inhabitants():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-        try:
-            wait_for(lambda: not self._inhabitants(), "the end of the engines", 8)
-        except AssertionError:
-            if number == signal.SIGKILL:
-                raise
+            except OSError as error:
+                print(f"{directory} stays, as others use it: {error}")
 
     def command(self, words: Sequence[str]) -> list[str]:
         """*words* as a command in this place, with an environment that says nothing of the machine."""
-        entered = ["nsenter", "--target", str(self._holder.pid), "--mount", "--net"]
+        entered = ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid"]
         directories = [f"{name}={HOME}" for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR")]
-        return [*entered, "env", "-i", "-C", HOME, *directories, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *words]
+        return [*entered, "env", "-i", "-C", HOME, *directories, f"PATH={PATH}", *words]
 
-    def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, words: Sequence[str], stdin: str = "", timeout: float = 60) -> Result:
         """Run *words* to their end; both streams in files, for a detached container inherits them."""
-        out = self.directory / "out"
-        with out.open("w") as file:
+        number = next(self._numbers)
+        out, err, given = (self.directory / f"{number}.{stream}" for stream in ("out", "err", "in"))
+        given.write_text(stdin)
+        with out.open("wb") as stdout, err.open("wb") as stderr, given.open("rb") as text:
             finished = subprocess.run(
-                self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
-                timeout=60,
-            )  # fmt: skip
-        return subprocess.CompletedProcess(words, finished.returncode, out.read_text(errors="replace"))
+                self.command(words), stdin=text, stdout=stdout, stderr=stderr, check=False, timeout=timeout
+            )
+        result = Result(words, finished.returncode, out, err)
+        print(result)
+        return result
 
     def spawn(self, words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         """Start a daemon."""
@@ -144,19 +146,55 @@ class Place:
                 self.command(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
 
+    @contextlib.contextmanager
+    def watching(self, words: Sequence[str]) -> Iterator[Path]:
+        """Let *words* run meanwhile; the file with what they print."""
+        said = self.directory / f"{next(self._numbers)}.out"
+        process = self.spawn(words, said)
+        try:
+            yield said
+        finally:
+            signal_child(process, signal.SIGKILL)
+            process.wait()
+
+    def inventory(self) -> set[str]:
+        """The mounts, network namespaces, processes and cgroups there are in this place."""
+        mounts = [line.split()[4] for line in self.inside("/proc/1/mountinfo").read_text().splitlines()]
+        namespaces = self.inside("/run/netns").glob("*")
+        processes = [f"process {name}" for name in os.listdir(self.inside("/proc")) if name.isdigit()]
+        return {*mounts, *map(str, namespaces), *processes, *_groups_below(self.cgroup)}
+
+    def inside(self, path: str) -> Path:
+        """The place's *path*, as we can reach it."""
+        return self.root / path.lstrip("/")
+
     def write(self, name: str, text: str, mode: int = 0o644) -> str:
         """Write a file below HOME; its path there."""
-        path = self.root / HOME.lstrip("/") / name
+        path = self.inside(HOME) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)
         return f"{HOME}/{name}"
 
 
-def _parents() -> list[str]:
-    """The cgroups directly below a hierarchy's root that engines make."""
-    tops = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]
-    return [str(top / name) for top in tops for name in _PARENTS if (top / name).is_dir()]
+def _groups_below(*names: str) -> Iterator[str]:
+    """The cgroups called *names*, in every hierarchy, each after those in it."""
+    for top in [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]:
+        for name in names:
+            for directory, _, _ in os.walk(top / name, topdown=False):
+                yield directory
+
+
+def signal_child(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send what was spawned a signal: it is the child of nsenter, which has to stay outside of the pid namespace."""
+    (pid,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(pid), number)
+
+
+def host_pid(container: str) -> int:
+    """A process of the *container*, whose cgroups have its name, as it is called outside of the place."""
+    members = (Path(group, "cgroup.procs").read_text().split() for group in cgroups_named(container))
+    return int(next(pids[0] for pids in members if pids))
 
 
 class Engine:
@@ -179,100 +217,204 @@ class Engine:
         """The whole command line of the engine's subcommand *words*."""
         return [self.name, *self.options, *words]
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, stdin: str = "", timeout: float = 60) -> Result:
         """Run a subcommand. Raises AssertionError when it fails."""
+        return self.attempt(*words, stdin=stdin, timeout=timeout).ok()
+
+    def attempt(self, *words: str, stdin: str = "", timeout: float = 60) -> Result:
+        """Run a subcommand; whether it succeeded is for the test to see."""
         command = self.command([word for word in words if word != ON_TERMINAL])
         if ON_TERMINAL in words:
             command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
-        finished = self.place.run(command)
-        assert finished.returncode == 0, f"{command}\n{finished.stdout}"
-        return finished
+        return self.place.run(command, stdin, timeout)
+
+    @contextlib.contextmanager
+    def on_terminal(self, *words: str) -> Iterator[tuple[Terminal, subprocess.Popen[bytes]]]:
+        """Start a subcommand on a terminal, 33 rows of 99: what is at its other end, and the process to wait for."""
+        terminal, slave = open_terminal()
+        terminal.resize(33, 99)
+        command = ["setsid", "--ctty", *self.place.command(["env", "TERM=xterm", *self.command(words)])]
+        process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        try:
+            yield terminal, process
+        finally:
+            terminal.close()
+            process.kill()
+            process.wait()
 
     def prepare(self, image: Path) -> None:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
 
-    def end(self) -> None:
+    def end(self, number: int = signal.SIGTERM) -> None:
         """Stop what prepare started."""
         if self._daemon:
-            self._daemon.terminate()
+            signal_child(self._daemon, number)
             self._daemon.wait(20)
+            self._daemon = None
 
     def version_text(self) -> str:
         """The engine's name and version."""
-        return self.place.run([self.name, "--version"]).stdout.strip()
+        return self.place.run([self.name, "--version"]).output
 
     def _start(self, words: Sequence[str], socket: str) -> None:
+        """Start a daemon, for which the runtime is runc as well: some look for that, whatever they are told."""
+        link = self.place.inside(f"{HOME}/bin/runc")
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.runtime)
+        words = ["env", f"PATH={HOME}/bin:{PATH}", *words]
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
-        path = self.place.root / socket.lstrip("/")
-        wait_for(path.exists, f"{self.name}'s socket", 30)
+        wait_for(self.place.inside(socket).exists, f"{self.name}'s socket", 30)
 
 
 class Podman(Engine):
     """podman, which starts conmon for each container."""
 
     name = "podman"
+    _MAKE_CONTAINERS = (("run",), ("create",), ("pod", "create"), ("build",))
 
     @property
     def options(self) -> list[str]:
-        """Storage of its own, and no systemd."""
+        """Storage of its own."""
         return [
             "--root", f"{HOME}/podman/root", "--runroot", f"{HOME}/podman/run", "--tmpdir", f"{HOME}/podman/tmp",
-            "--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime", self.runtime,
+            "--storage-driver=overlay", "--runtime", Path(self.runtime).name,
         ]  # fmt: skip
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; what makes containers puts them into the place's cgroup."""
+        environment = ["env", f"CONTAINERS_CONF={HOME}/containers.conf"]
+        elsewhere = any(word.startswith(("--pod=", "--cgroups=")) for word in words)
+        for names in self._MAKE_CONTAINERS:
+            if tuple(words[: len(names)]) == names and not elsewhere:
+                # A step of a build has for its cgroup what it is told is the parent: one that may have no children.
+                parent = self.place.cgroup + ("/build" if names == ("build",) else "")
+                words = [*names, f"--cgroup-parent=/{parent}", *words[len(names) :]]
+        return [*environment, self.name, *self.options, *words]
+
+    def inventory(self) -> set[str]:
+        """What containers consist of, without what podman makes once and keeps."""
+        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        kept = self.place.inside(f"{HOME}/podman").glob("*/overlay-containers/" + "?" * 64)
+        found = self.place.inventory() | {str(path) for path in (*state, *kept)}
+        once = ("/run/netns", f"{HOME}/podman/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
+        # The group of a pod in a hierarchy without controllers: no runtime's, and podman forgets it.
+        forgotten = re.compile(r".*/(systemd|unified)/[^/]+/[0-9a-f]{64}")
+        return {name for name in found if not name.endswith(once) and not forgotten.fullmatch(name)}
+
+    def prepare(self, image: Path) -> None:
+        """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
+        shipped = (_CONTRIB / "containers.conf.d/pyoci.conf").read_text()
+        shipped = shipped.replace("pyoci = [", f"{Path(self.runtime).name} = [")
+        shipped = shipped.replace("/usr/local/bin/pyoci", self.runtime)
+        limits = "" if abilities.has("sys_resource") else _LOW_LIMITS
+        self.place.write("containers.conf", shipped.replace("[engine]\n", _CONTAINERS) + limits)
+        super().prepare(image)
+
+
+_CONTAINERS = """\
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+# Without CAP_SYS_RESOURCE nobody raises the limits podman asks for.
+_LOW_LIMITS = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+"""
 
 
 class Docker(Engine):
     """docker with a daemon, which starts its own containerd."""
 
     name = "docker"
+    socket = f"{HOME}/docker.sock"
 
     @property
     def options(self) -> list[str]:
         """Its socket."""
-        return ["--host", f"unix://{HOME}/docker.sock"]
+        return ["--host", f"unix://{self.socket}"]
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Debian's client: a machine may have another in front of it."""
         return [f"/usr/bin/{self.name}", *self.options, *words]
 
-    def prepare(self, image: Path) -> None:
-        """Start the daemon without networks: the kernel need not have bridges or NAT."""
-        config = self.place.write("daemon.json", "{}")
-        self._start(
-            [
-                "dockerd", "--config-file", config, "--host", f"unix://{HOME}/docker.sock",
-                "--data-root", f"{HOME}/docker/data", "--exec-root", f"{HOME}/docker/exec",
-                "--pidfile", f"{HOME}/docker.pid",
-                "--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false",
-                "--add-runtime", f"recorded={self.runtime}", "--default-runtime", "recorded",
-            ],
-            f"{HOME}/docker.sock",
-        )  # fmt: skip
-        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "dockerd", 30)
+    def prepare(self, image: Path, **settings: object) -> None:
+        """Start the daemon, with more *settings* in its daemon.json, and read the *image*."""
+        self.start(**settings)
         super().prepare(image)
+
+    def start(self, **settings: object) -> None:
+        """Start the daemon; what we ship for /etc/docker names the runtime."""
+        config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
+        config |= {
+            "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
+            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "bip": "10.213.0.1/24",
+            "userland-proxy": False, "ip6tables": False,
+        } | settings  # fmt: skip
+        path = self.place.write("daemon.json", json.dumps(config))
+        self._start(["dockerd", "--config-file", path], self.socket)
+        wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
 
 
 class Containerd(Engine):
     """containerd, as ctr and most orchestrators use it."""
 
     name = "ctr"
+    socket = f"{HOME}/containerd.sock"
 
     @property
     def options(self) -> list[str]:
-        """Its socket."""
-        return ["--address", f"{HOME}/containerd.sock"]
+        """Its socket, and a namespace of its own, as that is the name of a cgroup."""
+        return ["--address", self.socket, "--namespace", self.place.cgroup]
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; `run` names the runtime."""
+        chosen = ["--runc-binary", self.runtime] if words[0] == "run" else []
+        return [self.name, *self.options, words[0], *chosen, *words[1:]]
 
     def prepare(self, image: Path) -> None:
-        """Start the daemon with what ctr needs."""
-        config = self.place.write(
-            "containerd.toml",
-            f'version = 2\nroot = "{HOME}/containerd/root"\nstate = "{HOME}/containerd/state"\n'
-            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{HOME}/containerd.sock"\n',
-        )
-        self._start(["containerd", "--config", config], f"{HOME}/containerd.sock")
-        wait_for(lambda: self.place.run(self.command(["version"])).returncode == 0, "containerd", 30)
-        self("image", "import", str(image))
+        """Start the daemon, with what we ship for the kubelet's side of it, and read the *image*."""
+        runtime = (_CONTRIB / "containerd/pyoci.toml").read_text().replace("/usr/local/bin/pyoci", self.runtime)
+        self.place.write("cni/10-bridge.conflist", json.dumps(_CNI))
+        self.place.inside(f"{HOME}/containerd").mkdir()  # containerd's own would be closed to user namespaces
+        config = self.place.write("containerd.toml", _CONTAINERD + runtime)
+        self._start(["containerd", "--config", config], self.socket)
+        wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "containerd", 30)
+        for namespace in (self.place.cgroup, "k8s.io"):
+            self("--namespace", namespace, "image", "import", str(image))
+
+
+_CONTAINERD = f"""\
+version = 2
+root = "{HOME}/containerd/root"
+state = "{HOME}/containerd/state"
+
+[grpc]
+address = "{HOME}/containerd.sock"
+
+[plugins."io.containerd.internal.v1.opt"]
+path = "{HOME}/containerd/opt"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{IMAGE}"
+restrict_oom_score_adj = true
+disable_apparmor = true
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{HOME}/cni"
+
+"""
+_CNI = {
+    "cniVersion": "0.4.0", "name": "pods",
+    "plugins": [{
+        "type": "bridge", "bridge": "pods0", "isGateway": True,
+        "ipam": {"type": "host-local", "subnet": "10.214.0.0/24", "dataDir": f"{HOME}/cni/addresses"},
+    }],
+}  # fmt: skip
 
 
 class Buildah(Engine):
@@ -284,6 +426,12 @@ class Buildah(Engine):
     def options(self) -> list[str]:
         """Storage of its own."""
         return ["--root", f"{HOME}/buildah/root", "--runroot", f"{HOME}/buildah/run", "--storage-driver=overlay"]
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The whole command line; what makes containers puts them into the place's cgroup."""
+        parent = [f"--cgroup-parent=/{self.place.cgroup}/build"] if words[0] in {"build", "bud", "from"} else []
+        environment = ["env", f"BUILDAH_RUNTIME={self.runtime}"]
+        return [*environment, self.name, *self.options, words[0], *parent, *words[1:]]
 
     def prepare(self, image: Path) -> None:
         """Read the image."""

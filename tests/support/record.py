@@ -143,12 +143,12 @@ def _docker() -> Iterator[tuple[str, Steps]]:
     ]  # fmt: skip
 
 
-def _containerd(runtime: str) -> Iterator[tuple[str, Steps]]:
+def _containerd() -> Iterator[tuple[str, Steps]]:
     for name, options in _CONTAINERD.items():
         stream = ["-t"] if name == "terminal" else ["--log-uri", f"file://{engines.HOME}/log"]
         terminal = [engines.ON_TERMINAL] if name == "terminal" else []
         yield name, [
-            [*terminal, "run", "-d", "--runc-binary", runtime, *stream, *options, _IMAGE, "main", "observe"],
+            [*terminal, "run", "-d", *stream, *options, _IMAGE, "main", "observe"],
             ["task", "exec", "--exec-id", "e", "main", "observe", "once"],
             ["task", "pause", "main"], ["task", "resume", "main"], ["task", "ps", "main"],
             ["task", "delete", "--force", "main"], ["container", "delete", "main"],
@@ -165,7 +165,8 @@ def _buildah(runtime: str) -> Iterator[tuple[str, Steps]]:
 
 
 _CASES: dict[str, Callable[[str], Iterator[tuple[str, Steps]]]] = {
-    "podman": lambda _: _podman(), "docker": lambda _: _docker(), "containerd": _containerd, "buildah": _buildah,
+    "podman": lambda _: _podman(), "docker": lambda _: _docker(), "containerd": lambda _: _containerd(),
+    "buildah": _buildah,
 }  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def why_not(path: str, may_run: Callable[[str], bool]) -> str:
     except OSError as error:
         return f"stat {path}: {(error.strerror or '').lower()}"
     if stat.S_ISDIR(mode):
-        return "is a directory"
+        return "permission denied: it is a directory"  # engines know one half or the other as status 126
     return "" if may_run(path) else "permission denied"
 
 

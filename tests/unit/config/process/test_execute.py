@@ -66,7 +66,7 @@ def test_locate_finds(tree, name, path, expected):
         pytest.param("directory", 'exec: "directory": executable file not found in $PATH', id="a directory in PATH"),
         pytest.param('a"b', 'exec: "a\\"b": executable file not found in $PATH', id="quoted as Go does"),
         pytest.param("/x/y", 'exec: "/x/y": stat /x/y: no such file or directory', id="path that is not there"),
-        pytest.param("bin/directory", 'exec: "bin/directory": is a directory', id="directory"),
+        pytest.param("bin/directory", 'exec: "bin/directory": permission denied: it is a directory', id="directory"),
         pytest.param("bin/text", 'exec: "bin/text": permission denied', id="not executable"),
         pytest.param("bin/text/x", 'exec: "bin/text/x": stat bin/text/x: not a directory', id="below a file"),
         pytest.param("bin/loop", 'exec: "bin/loop": stat bin/loop: too many levels of symbolic links', id="loop"),

@@ -1,0 +1,105 @@
+"""Engines that use the runtime under test, each one started once per worker of xdist, in a place of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.support import abilities, engines, recorded
+from tests.support.docker import DockerContainer
+from tests.support.waiting import wait_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    E = TypeVar("E", bound=engines.Engine)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive with the image engines.IMAGE: busybox, and a program that says what it finds and waits for SIGTERM."""
+    archive = tmp_path_factory.mktemp("image") / "image.tar"
+    engines.make_image(archive, recorded.OBSERVER)
+    return archive
+
+
+def _started(kind: type[E], ability: str, image: Path, program: str, factory: pytest.TempPathFactory) -> Iterator[E]:
+    if reason := abilities.reason_to_skip("root", ability):
+        pytest.skip(reason)
+    with engines.Place(factory.mktemp(ability)) as place:
+        engine = kind(place, program)
+        engine.prepare(image)
+        yield engine
+        engine.end()
+
+
+@pytest.fixture(scope="session")
+def podman(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Podman]:
+    """``podman("run", …)`` succeeds, ``podman.attempt("run", …)`` may fail."""
+    yield from _started(engines.Podman, "podman", image, program, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def buildah(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Buildah]:
+    """``buildah("from", …)``."""
+    yield from _started(engines.Buildah, "buildah", image, program, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def docker(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Docker]:
+    """``docker("run", …)``, with a dockerd of its own."""
+    yield from _started(engines.Docker, "docker", image, program, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def containerd(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Containerd]:
+    """``containerd("run", …)`` is ctr, with a containerd of its own."""
+    yield from _started(engines.Containerd, "containerd", image, program, tmp_path_factory)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def nothing_left(podman: engines.Podman) -> Iterator[None]:
+    """Afterwards podman, the runtime and the kernel have forgotten what there was not before."""
+    before = podman.inventory()
+    yield
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not podman.inventory() - before)
+    left = podman.inventory() - before
+    assert not left
+
+
+@pytest.fixture
+def name(podman: engines.Podman, nothing_left: None) -> Iterator[str]:
+    """The name of a container of podman's, which is removed afterwards."""
+    name = f"one{next(_numbers)}"
+    yield name
+    podman("rm", "--force", "--ignore", "--time=0", "--volumes", name)
+
+
+@pytest.fixture
+def new_box(docker: engines.Docker, new_id: Callable[[], str]) -> Iterator[Callable[[], DockerContainer]]:
+    """A maker of containers of docker; afterwards they are removed, and nothing of them may be left."""
+    made: list[DockerContainer] = []
+
+    def make() -> DockerContainer:
+        made.append(DockerContainer(docker, new_id()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove()
+        assert not one.leftovers()
+
+
+@pytest.fixture
+def box(new_box: Callable[[], DockerContainer]) -> DockerContainer:
+    """A container of docker, not yet made."""
+    return new_box()
