@@ -15,7 +15,7 @@ from launcher import link
 
 
 class BuildScripts(build_scripts):
-    """Puts the launcher in the place of the script."""
+    """Puts the launcher in the place of the script, and the interpreter it starts into the package."""
 
     def run(self) -> None:
         """Build what can be built here."""
@@ -23,9 +23,11 @@ class BuildScripts(build_scripts):
         if reason := link.missing():
             print(f"No launcher, a script instead: {reason}")
             return
-        target = Path(self.build_dir) / "pyoci"
-        target.unlink()
-        link.build(target, Path(self.get_finalized_command("build").build_temp))
+        build = self.get_finalized_command("build")
+        launcher = Path(self.build_dir) / "pyoci"
+        launcher.unlink()
+        link.build_launcher(launcher)
+        link.build_interpreter(Path(build.build_lib) / "pyoci/python", Path(build.build_temp))
 
 
 class Wheel(bdist_wheel):

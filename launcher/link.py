@@ -24,6 +24,8 @@ _TOP = _HERE.parent
 _STANDARD = ("encodings", "encodings.aliases", "encodings.utf_8", "__future__", "struct")
 _COMPILE = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-fstack-protector-strong", "-fno-pie")
 # At a fixed address, as Debian's interpreter is: 60,000 pointers in the frozen modules are right before the start.
+_ARCHIVED = ("-lz", "-lexpat")
+_PLACE = '-DPLACE="PYOCI_LIBRARY"'  # the variable by which the one tells the other where the library is
 _LINK = ("-no-pie", "-Wl,--export-dynamic", "-Wl,-z,relro", "-Wl,-z,noexecstack", "-s")
 
 
@@ -62,27 +64,50 @@ def _compiler() -> str:
     return str(sysconfig.get_config_var("CC") or "cc").split()[0]
 
 
-def build(target: Path, directory: Path, modules: Mapping[str, tuple[Path, str]] | None = None) -> None:
-    """Build the launcher as *target*, with intermediate files in *directory* and *modules* (``sources``) frozen in it.
+def build_launcher(target: Path) -> None:
+    """Build the program that is called, pyoci.c, as *target*. Raises CalledProcessError."""
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    defines = [f'-DPYTHON="{python}"', _PLACE]
+    _run(*_COMPILE, *defines, "-static", "-s", str(_HERE / "pyoci.c"), "-o", str(target))
 
-    Raises CalledProcessError.
+
+def build_interpreter(
+    target: Path, directory: Path, modules: Mapping[str, tuple[Path, str]] | None = None
+) -> None:
+    """Build the interpreter, python.c, as *target*, with *modules* (``sources``) frozen in it.
+
+    Intermediate files go into *directory*. Raises CalledProcessError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     frozen = directory / "frozen.c"
     frozen.write_text(freeze.freeze(sources() if modules is None else modules))
-    standard = sysconfig.get_path("stdlib")
     told = {
         "EXECUTABLE": sys._base_executable,  # type: ignore[attr-defined]  # noqa: SLF001 (not that of a virtual environment)
         "PREFIX": sys.base_prefix,
-        "STDLIB": standard,
+        "STDLIB": sysconfig.get_path("stdlib"),
         "EXTENSIONS": sysconfig.get_config_var("DESTSHARED"),
     }
-    defines = [f'-D{name}="{value}"' for name, value in told.items()]
+    defines = [_PLACE, *[f'-D{name}="{value}"' for name, value in told.items()]]
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
     objects = []
-    for source, extra in ((_HERE / "pyoci.c", defines), (frozen, ["-DPy_BUILD_CORE"])):
+    for source, extra in ((_HERE / "python.c", defines), (frozen, ["-DPy_BUILD_CORE"])):
         objects.append(str(directory / f"{source.stem}.o"))
-        subprocess.run([_compiler(), *_COMPILE, *headers, *extra, "-c", str(source), "-o", objects[-1]], check=True)
-    libraries = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS", "SYSLIBS")).split()
-    wanted = list(dict.fromkeys(libraries))
-    subprocess.run([_compiler(), *_LINK, *objects, str(_static_library()), *wanted, "-o", str(target)], check=True)
+        _run(*_COMPILE, *headers, *extra, "-c", str(source), "-o", objects[-1])
+    _run(*_LINK, *objects, str(_static_library()), *_libraries(), "-o", str(target))
+
+
+def _libraries() -> list[str]:
+    """What the static library needs; as archives where they are there, for each shared one costs the loader time."""
+    names = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS", "SYSLIBS")).split()
+    return [_archive(name) if name in _ARCHIVED else name for name in dict.fromkeys(names)]
+
+
+def _archive(option: str) -> str:
+    """The archive that *option*, ``-lz``, could mean; *option* itself if there is none."""
+    name = f"lib{option.removeprefix('-l')}.a"
+    found = subprocess.check_output([_compiler(), f"-print-file-name={name}"], text=True).strip()
+    return option if found == name else found
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([_compiler(), *arguments], check=True)

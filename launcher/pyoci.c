@@ -1,114 +1,127 @@
-/* The command `pyoci`: CPython with pyoci's modules inside.
+/* The command `pyoci`: it starts the interpreter beside it (python.c), safe from what will run in the container.
  *
- * Every command of a runtime is a new process, so what counts is how soon the first line of ours runs. Started as
- * `python3 -I -S script`, the interpreter finds out where its library is, opens a hundred files and decodes them. This
- * program is told when it is built: where the standard library is (STDLIB, EXTENSIONS), and which modules it holds
- * (frozen_modules, written by freeze.py). What is not among them, jsonschema for one, lies beside the program.
+ * A process on its way into a container still is the interpreter, and the container's root may reach it: by executing
+ * /proc/self/exe, or by opening /proc/PID/exe. On the host's mount that file could be written to once nobody executes
+ * it any more, and then be whatever the container likes, run by the host's root (CVE-2019-5736). So it is executed from
+ * a clone of the mount that is read-only and that nobody else has. Where that is not allowed, and we could write to the
+ * file, a sealed copy in memory does the same.
  *
- * Nothing in the environment, the current directory or the user's home chooses code: that is CPython's isolated
- * configuration (PEP 587). The Python half of bin/pyoci does the same where this program could not be built.
+ * The program is linked statically: no LD_PRELOAD reaches it, and it passes none on.
  */
 
 #define _GNU_SOURCE
-#include <Python.h>
-
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define VERSION "python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
-
-extern const struct _frozen frozen_modules[];
-
-/* encodings is frozen, its hundred modules are not. */
-static const char BEGIN[] = "import encodings\n"
-                            "encodings.__path__.append('" STDLIB "/encodings')\n"
-                            "from pyoci import importer\n"
-                            "importer.install()\n"
-                            "from pyoci.cli import main\n"
-                            "main()\n";
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* As pip installs, as Debian's pip does, as Debian's packages are. */
-static const char *const LIBRARIES[] = {"lib/" VERSION "/site-packages", "lib/" VERSION "/dist-packages",
+static const char *const LIBRARIES[] = {"lib/" PYTHON "/site-packages", "lib/" PYTHON "/dist-packages",
                                         "lib/python3/dist-packages"};
 
-static void check(PyStatus status)
+static void fail(const char *what)
 {
-    if (PyStatus_Exception(status))
-        Py_ExitStatusException(status);
-}
-
-static void fail(const char *reason)
-{
-    fprintf(stderr, "pyoci: %s\n", reason);
+    fprintf(stderr, "pyoci: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
     exit(EXIT_FAILURE);
 }
 
-static void add_path(PyConfig *config, const char *path)
+/* Put into `library` the directory that holds the package, and into `path` the interpreter in it. */
+static void find(char library[PATH_MAX], char path[PATH_MAX])
 {
-    wchar_t *wide = Py_DecodeLocale(path, NULL);
-    check(wide ? PyWideStringList_Append(&config->module_search_paths, wide) : PyStatus_NoMemory());
-    PyMem_RawFree(wide);
-}
-
-/* Where the rest of pyoci is: below the directory above the one this program is in. */
-static void add_library(PyConfig *config)
-{
-    char self[PATH_MAX], path[PATH_MAX];
+    char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0)
-        fail("cannot read /proc/self/exe: is /proc mounted?");
+        fail("cannot read /proc/self/exe, is /proc mounted?");
     self[length] = '\0';
     for (int level = 0; level < 2; level++)
         if (strrchr(self, '/'))
             *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < sizeof LIBRARIES / sizeof *LIBRARIES; i++) {
-        if (snprintf(path, sizeof path, "%s/%s/pyoci", self, LIBRARIES[i]) >= (int)sizeof path)
-            fail("the path it is installed in is too long");
-        if (access(path, F_OK) == 0) {
-            *strrchr(path, '/') = '\0';
-            add_path(config, path);
-            return;
+        if (snprintf(library, PATH_MAX, "%s/%s", self, LIBRARIES[i]) >= PATH_MAX ||
+            snprintf(path, PATH_MAX, "%s/pyoci/python", library) >= PATH_MAX) {
+            errno = ENAMETOOLONG;
+            fail("the path it is installed in");
         }
+        if (access(path, X_OK) == 0)
+            return;
     }
-    fail("its library is not in ../lib beside it: was it moved?");
+    errno = 0;
+    fail("its library is not in ../lib beside it; was it moved?");
 }
 
-/* What the interpreter would find out, or guess, otherwise. */
-static void tell_paths(PyConfig *config)
+/* A descriptor of the file at `path` on a read-only mount of its own, or -1 where that cannot be had. */
+static int read_only(const char *path)
 {
-    check(PyConfig_SetBytesString(config, &config->executable, EXECUTABLE));
-    check(PyConfig_SetBytesString(config, &config->base_executable, EXECUTABLE));
-    check(PyConfig_SetBytesString(config, &config->prefix, PREFIX));
-    check(PyConfig_SetBytesString(config, &config->base_prefix, PREFIX));
-    check(PyConfig_SetBytesString(config, &config->exec_prefix, PREFIX));
-    check(PyConfig_SetBytesString(config, &config->base_exec_prefix, PREFIX));
-    check(PyConfig_SetBytesString(config, &config->stdlib_dir, STDLIB));
-    config->module_search_paths_set = 1;
-    add_library(config);
-    add_path(config, EXTENSIONS); /* before 200 modules, whose directory need not even be read */
-    add_path(config, STDLIB);
+    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* A descriptor of a copy of the file at `path` that nobody can change. */
+static int sealed_copy(const char *path)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = memfd_create("pyoci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct stat status;
+    if (from < 0 || fd < 0 || fstat(from, &status) < 0)
+        fail("cannot copy the interpreter to memory");
+    for (off_t left = status.st_size; left > 0;) {
+        ssize_t sent = sendfile(fd, from, NULL, (size_t)left);
+        if (sent <= 0)
+            fail("cannot copy the interpreter to memory");
+        left -= sent;
+    }
+    if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+        fail("cannot seal the copy of the interpreter");
+    close(from);
+    return fd;
+}
+
+/* The environment without what would choose code for the loader, and with the library's place. */
+static char **environment(char *place)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **result = calloc(count + 2, sizeof *result);
+    if (!result)
+        fail("no memory");
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], "LD_", 3) && strncmp(environ[i], "GLIBC_TUNABLES=", 15) &&
+            strncmp(environ[i], PLACE "=", sizeof PLACE))
+            result[kept++] = environ[i];
+    result[kept] = place;
+    return result;
 }
 
 int main(int argc, char **argv)
 {
-    PyPreConfig early;
-    PyPreConfig_InitIsolatedConfig(&early);
-    early.utf8_mode = 1;
-    check(Py_PreInitialize(&early));
-
-    PyConfig config;
-    PyConfig_InitIsolatedConfig(&config);
-    config.parse_argv = 0;
-    config.site_import = 0;
-    config.install_signal_handlers = 1; /* Ctrl-C is an exception, so that what was begun is undone */
-    check(PyConfig_SetBytesArgv(&config, argc, argv));
-    tell_paths(&config);
-
-    PyImport_FrozenModules = frozen_modules;
-    check(Py_InitializeFromConfig(&config));
-    PyConfig_Clear(&config);
-    return PyRun_SimpleString(BEGIN) ? EXIT_FAILURE : EXIT_SUCCESS;
+    char library[PATH_MAX], path[PATH_MAX], place[sizeof PLACE + PATH_MAX];
+    (void)argc;
+    find(library, path);
+    snprintf(place, sizeof place, PLACE "=%s", library);
+    char **variables = environment(place);
+    int fd = read_only(path);
+    if (fd < 0 && access(path, W_OK) == 0)
+        fd = sealed_copy(path);
+    if (fd < 0)
+        execve(path, argv, variables);
+    else
+        execveat(fd, "", argv, variables, AT_EMPTY_PATH);
+    fail("cannot execute the interpreter");
 }

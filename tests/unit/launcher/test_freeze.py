@@ -140,15 +140,13 @@ def module(tmp_path: Path) -> Path:
 
 
 def test_a_module_does_the_same_when_it_is_frozen(module: Path, tmp_path: Path) -> None:
-    (tmp_path / f"lib/python3.{sys.version_info[1]}/site-packages/pyoci").mkdir(parents=True)
-    (tmp_path / "bin").mkdir()
-    target = tmp_path / "bin/pyoci"
-    link.build(target, tmp_path / "build", {**link.sources(), "pyoci.cli": (module, "module.py")})
+    target = tmp_path / "python"
+    link.build_interpreter(target, tmp_path / "build", {**link.sources(), "pyoci.cli": (module, "module.py")})
     plain = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import module; module.main()"
 
     expected = subprocess.check_output([sys.executable, "-I", "-S", "-X", "utf8", "-c", plain])
 
-    assert subprocess.check_output([target]) == expected
+    assert subprocess.check_output([target], env={"PYOCI_LIBRARY": str(tmp_path)}) == expected
 
 
 def test_every_module_is_frozen() -> None:
