@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -114,6 +115,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
+    "grpc": (lambda: importlib.util.find_spec("grpc_tools") is not None, "the Python package grpcio-tools"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
