@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from pathlib import Path
 
 import pytest
 
 from tests.support import abilities, engines, recorded
+from tests.support.belongings import Belongings
 from tests.support.docker import DockerContainer
-from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,15 +64,19 @@ def containerd(image: Path, program: str, tmp_path_factory: pytest.TempPathFacto
 _numbers = itertools.count()
 
 
+@pytest.fixture(params=["docker", "podman"])
+def made(request: pytest.FixtureRequest) -> Iterator[Belongings]:
+    """What a test makes with docker and podman alike; removed afterwards."""
+    belongings = Belongings(request.getfixturevalue(request.param))
+    yield belongings
+    belongings.remove()
+
+
 @pytest.fixture
 def nothing_left(podman: engines.Podman) -> Iterator[None]:
-    """Afterwards podman, the runtime and the kernel have forgotten what there was not before."""
-    before = podman.inventory()
-    yield
-    with contextlib.suppress(AssertionError):
-        wait_for(lambda: not podman.inventory() - before)
-    left = podman.inventory() - before
-    assert not left
+    """Afterwards nothing of podman's containers is left."""
+    with podman.leaving_nothing():
+        yield
 
 
 @pytest.fixture

@@ -243,6 +243,22 @@ class Engine:
             process.kill()
             process.wait()
 
+    def inventory(self) -> set[str]:
+        """What containers consist of, without what engines make once and keep."""
+        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        once = ("/run/netns", "/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
+        return {name for name in self.place.inventory() | {*map(str, state)} if not name.endswith(once)}
+
+    @contextlib.contextmanager
+    def leaving_nothing(self) -> Iterator[None]:
+        """Afterwards engine, runtime and kernel have to forget what there was not before."""
+        before = self.inventory()
+        yield
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.inventory() - before)
+        left = self.inventory() - before
+        assert not left
+
     def prepare(self, image: Path) -> None:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
@@ -295,14 +311,11 @@ class Podman(Engine):
         return [*environment, self.name, *self.options, *words]
 
     def inventory(self) -> set[str]:
-        """What containers consist of, without what podman makes once and keeps."""
-        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        """What containers consist of."""
         kept = self.place.inside(f"{HOME}/podman").glob("*/overlay-containers/" + "?" * 64)
-        found = self.place.inventory() | {str(path) for path in (*state, *kept)}
-        once = ("/run/netns", f"{HOME}/podman/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
         # The group of a pod in a hierarchy without controllers: no runtime's, and podman forgets it.
         forgotten = re.compile(r".*/(systemd|unified)/[^/]+/[0-9a-f]{64}")
-        return {name for name in found if not name.endswith(once) and not forgotten.fullmatch(name)}
+        return {name for name in super().inventory() if not forgotten.fullmatch(name)} | {str(path) for path in kept}
 
     def prepare(self, image: Path) -> None:
         """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
