@@ -138,6 +138,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
+    "cni": (lambda: Path("/usr/lib/cni/bridge").exists(), "the plug-ins of containernetworking-plugins"),
     "grpc": (lambda: importlib.util.find_spec("grpc_tools") is not None, "the Python package grpcio-tools"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "registry": (lambda: shutil.which("docker-registry") is not None, "the docker-registry binary"),

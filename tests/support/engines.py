@@ -364,12 +364,16 @@ class Docker(Engine):
         config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
         config |= {
             "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
-            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "bip": "10.213.0.1/24",
-            "userland-proxy": False, "ip6tables": False,
-        } | settings  # fmt: skip
+            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "userland-proxy": False,
+            "ip6tables": False, **(_BRIDGE if abilities.has("nat") else _NO_BRIDGE), **settings,
+        }  # fmt: skip
         path = self.place.write("daemon.json", json.dumps(config))
         self._start(["dockerd", "--config-file", path], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
+
+
+_BRIDGE = {"bip": "10.213.0.1/24"}
+_NO_BRIDGE = {"bridge": "none", "iptables": False}
 
 
 class Containerd(Engine):
