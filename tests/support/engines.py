@@ -276,11 +276,11 @@ class Engine:
 
     def _start(self, words: Sequence[str], socket: str) -> None:
         """Start a daemon, for which the runtime is runc as well: some look for that, whatever they are told."""
-        link = self.place.inside(f"{HOME}/bin/runc")
+        link = self.place.inside(f"{HOME}/sbin/runc")
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(self.runtime)
-        words = ["env", f"PATH={HOME}/bin:{PATH}", *words]
+        words = ["env", f"PATH={HOME}/sbin:{PATH}", *words]
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
         wait_for(self.place.inside(socket).exists, f"{self.name}'s socket", 30)
 
