@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 from pathlib import Path
 
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     E = TypeVar("E", bound=engines.Engine)
+
+
+_COLUMNS = {"passed": "ok", "failed": "failed", "error": "failed", "skipped": "skipped", "xfailed": "runc fails too"}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a table of what was tried with which engine: how many cases are ok, failed, or neither."""
+    rows = collections.defaultdict[tuple[str, str], collections.Counter[str]](collections.Counter)
+    for outcome, column in _COLUMNS.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            file, _, test = report.nodeid.partition("::")
+            engine = Path(file).stem.removeprefix("test_").partition("_")[0]
+            rows[engine, test.partition("[")[0].removeprefix("test_").replace("_", " ")][column] += 1
+    terminalreporter.section("engines")
+    for (engine, case), counts in sorted(rows.items()):
+        said = ", ".join(f"{count} {column}" for column, count in counts.items())
+        terminalreporter.write_line(f"{engine:<12}{case:<72}{said}")
 
 
 @pytest.fixture(scope="session")
