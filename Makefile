@@ -9,6 +9,9 @@ PREFIX ?= /opt/pyoci
 
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
+# What tests/engines drives.
+ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
+	iproute2 iptables netavark podman
 SOURCES := setup.cfg setup.py pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
 
@@ -19,8 +22,8 @@ PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) 
 FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
-.PHONY: help run test check lint types layers conformance unit kernel commands sections property integration vm bench \
-	dist install clean
+.PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
+	vm bench dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -69,6 +72,10 @@ property: $(VENV)/.tested ## what holds for any input
 integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
 	$(PYTEST) $(wildcard tests/commands tests/sections) $(ARGS)
 
+engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, installed by apt; also with RUNTIME=
+	@tools/packages --idle $(ENGINES)
+	$(PYTEST) --dist loadfile tests/engines $(ARGS)
+
 vm: $(VENV)/.tested ## the commands and sections in a virtual machine with systemd and cgroup v2: see tests/vm/run
 	tests/vm/run $(ARGS)
 
@@ -115,4 +122,4 @@ $(VENV)/.installed: $(SOURCES) $(VENV)/.built
 	@rm -rf build *.egg-info
 	@touch $@
 
-test commands sections integration: $(VENV)/.tested
+test commands sections integration engines: $(VENV)/.tested

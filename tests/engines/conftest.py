@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import itertools
 from pathlib import Path
 
 import pytest
 
 from tests.support import abilities, engines, recorded
+from tests.support.belongings import Belongings
 from tests.support.docker import DockerContainer
-from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     E = TypeVar("E", bound=engines.Engine)
+
+
+_COLUMNS = {"passed": "ok", "failed": "failed", "error": "failed", "skipped": "skipped", "xfailed": "runc fails too"}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a table of what was tried with which engine: how many cases are ok, failed, or neither."""
+    rows = collections.defaultdict[tuple[str, str], collections.Counter[str]](collections.Counter)
+    for outcome, column in _COLUMNS.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            file, _, test = report.nodeid.partition("::")
+            engine = Path(file).stem.removeprefix("test_").partition("_")[0]
+            rows[engine, test.partition("[")[0].removeprefix("test_").replace("_", " ")][column] += 1
+    terminalreporter.section("engines")
+    for (engine, case), counts in sorted(rows.items()):
+        said = ", ".join(f"{count} {column}" for column, count in counts.items())
+        terminalreporter.write_line(f"{engine:<12}{case:<72}{said}")
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +82,19 @@ def containerd(image: Path, program: str, tmp_path_factory: pytest.TempPathFacto
 _numbers = itertools.count()
 
 
+@pytest.fixture(params=["docker", "podman"])
+def made(request: pytest.FixtureRequest) -> Iterator[Belongings]:
+    """What a test makes with docker and podman alike; removed afterwards."""
+    belongings = Belongings(request.getfixturevalue(request.param))
+    yield belongings
+    belongings.remove()
+
+
 @pytest.fixture
 def nothing_left(podman: engines.Podman) -> Iterator[None]:
-    """Afterwards podman, the runtime and the kernel have forgotten what there was not before."""
-    before = podman.inventory()
-    yield
-    with contextlib.suppress(AssertionError):
-        wait_for(lambda: not podman.inventory() - before)
-    left = podman.inventory() - before
-    assert not left
+    """Afterwards nothing of podman's containers is left."""
+    with podman.leaving_nothing():
+        yield
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.engines import Containerd
 
-pytestmark = pytest.mark.needs("grpc")
+pytestmark = pytest.mark.needs("grpc", "nat", "cni")
 
 _PROTO = "tests/support/cri.proto"
 _POD, _CONTAINER, _NODE = range(3)  # whose namespace

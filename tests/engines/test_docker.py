@@ -396,6 +396,7 @@ def test_volumes_of_another_container_are_joined(
     assert box.run("cat", "/kept/file", options=("--volumes-from", other.name)).output == "shared"
 
 
+@pytest.mark.needs("nat")
 def test_containers_reach_each_other_over_a_network(
     box: DockerContainer, new_box: Callable[[], DockerContainer]
 ) -> None:

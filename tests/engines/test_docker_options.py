@@ -87,8 +87,9 @@ def _namespace(kind: str) -> str:
         pytest.param("--userns=host", _namespace("user"), "@user", id="userns host"),
         pytest.param("--entrypoint=/bin/echo", "", "-c exec 2>&1;", id="entrypoint"),
         pytest.param("--add-host=other:1.2.3.4 --network=bridge", "grep other /etc/hosts", "1.2.3.4\tother",
-                     id="add-host"),
-        pytest.param("--dns=1.2.3.4 --network=bridge", "cat /etc/resolv.conf", "nameserver 1.2.3.4", id="dns"),
+                     id="add-host", marks=pytest.mark.needs("nat")),
+        pytest.param("--dns=1.2.3.4 --network=bridge", "cat /etc/resolv.conf", "nameserver 1.2.3.4", id="dns",
+                     marks=pytest.mark.needs("nat")),
     ],
 )
 def test_options(box: DockerContainer, options: str, script: str, expected: str) -> None:

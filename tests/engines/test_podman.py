@@ -188,8 +188,12 @@ def test_detach_from_a_terminal_and_attach_again(podman: Podman, name: str) -> N
     with podman.on_terminal("run", "-it", "--name", name, _NO_NETWORK, IMAGE, "sh") as (terminal, process):
         terminal.read_until("# ")
         keys = itertools.cycle("\x10\x11")
-        # podman knows them only if it reads one at a time
-        wait_for(lambda: terminal.write(next(keys)) or process.poll() is not None, "podman lets go")
+
+        def lets_go() -> bool:
+            terminal.write(next(keys))  # podman knows the two only if it reads one at a time
+            return process.poll() is not None
+
+        wait_for(lets_go, "podman lets go")
         assert process.wait() == 0
     assert said_of(podman, name, "{{.State.Status}}") == "running"
 
@@ -350,6 +354,7 @@ def test_healthcheck(podman: Podman, name: str) -> None:
     assert said_of(podman, name, "{{.State.Health.Status}}") == "healthy"
 
 
+@pytest.mark.needs("cgroup1")
 def test_update(podman: Podman, name: str) -> None:
     up(podman, name, "--memory=64m")
 

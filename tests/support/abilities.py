@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import debian
+from tests.support import debian, packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CAP_SYS_RESOURCE = 24
+_MASQUERADE = "iptables -t nat -A POSTROUTING -j MASQUERADE"
 _SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES = 317, 3
 _MOUNT_SETATTR_SYSCALL, _ENOSYS = 442, 38
 
@@ -61,6 +63,19 @@ def _overlays() -> bool:
     )
 
 
+def _links(*commands: str) -> bool:
+    """Whether shell *commands* about interfaces and firewalls succeed in a network namespace of their own."""
+    words = ["unshare", "--net", "sh", "-ec", "\n".join(commands)]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+def _balances() -> bool:
+    """Whether ip_vs is in the kernel, or is a module that can be loaded."""
+    if Path("/proc/net/ip_vs").exists():
+        return True
+    return subprocess.run(["modprobe", "--dry-run", "ip_vs"], capture_output=True, check=False).returncode == 0
+
+
 def _may(capability: int) -> bool:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
@@ -102,6 +117,15 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "overlayfs": (_overlays, "mounting overlayfs"),
     "seccomp-notify": (_has_listener, "seccomp user notification"),
     "idmap": (_has_mount_setattr, "mount_setattr(2)"),
+    "nat": (
+        lambda: _links("ip link add type veth", "ip link add type bridge", _MASQUERADE),
+        "bridges, pairs of veth and iptables' MASQUERADE in a new network namespace",
+    ),
+    "vxlan": (
+        lambda: _links("ip link add type vxlan id 9 dstport 4789", "iptables -A OUTPUT -m mark --mark 1 -j DROP"),
+        "vxlan, and iptables' match for marks",
+    ),
+    "ipvs": (_balances, "ip_vs, which balances the load between the tasks of a service"),
     "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
     "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
     "selinux": (lambda: Path("/sys/fs/selinux/enforce").exists(), "SELinux"),
@@ -115,7 +139,11 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
+    "cni": (lambda: Path("/usr/lib/cni/bridge").exists(), "the plug-ins of containernetworking-plugins"),
+    "grpc": (lambda: importlib.util.find_spec("grpc_tools") is not None, "the Python package grpcio-tools"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
+    "registry": (lambda: shutil.which("docker-registry") is not None, "the docker-registry binary"),
+    "packages": (packages.are_available, "packages of Debian fetched earlier, or its tree, apt-get and its mirror"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
 

@@ -243,6 +243,22 @@ class Engine:
             process.kill()
             process.wait()
 
+    def inventory(self) -> set[str]:
+        """What containers consist of, without what engines make once and keep."""
+        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        once = ("/run/netns", "/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
+        return {name for name in self.place.inventory() | {*map(str, state)} if not name.endswith(once)}
+
+    @contextlib.contextmanager
+    def leaving_nothing(self) -> Iterator[None]:
+        """Afterwards engine, runtime and kernel have to forget what there was not before."""
+        before = self.inventory()
+        yield
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.inventory() - before)
+        left = self.inventory() - before
+        assert not left
+
     def prepare(self, image: Path) -> None:
         """Start what has to run, and read the *image*."""
         self("load", "--input", str(image))
@@ -260,11 +276,11 @@ class Engine:
 
     def _start(self, words: Sequence[str], socket: str) -> None:
         """Start a daemon, for which the runtime is runc as well: some look for that, whatever they are told."""
-        link = self.place.inside(f"{HOME}/bin/runc")
+        link = self.place.inside(f"{HOME}/sbin/runc")
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(self.runtime)
-        words = ["env", f"PATH={HOME}/bin:{PATH}", *words]
+        words = ["env", f"PATH={HOME}/sbin:{PATH}", *words]
         self._daemon = self.place.spawn(words, self.place.directory / f"{self.name}.log")
         wait_for(self.place.inside(socket).exists, f"{self.name}'s socket", 30)
 
@@ -295,14 +311,11 @@ class Podman(Engine):
         return [*environment, self.name, *self.options, *words]
 
     def inventory(self) -> set[str]:
-        """What containers consist of, without what podman makes once and keeps."""
-        state = self.place.inside(f"/run/{Path(self.runtime).name}").glob("*")
+        """What containers consist of."""
         kept = self.place.inside(f"{HOME}/podman").glob("*/overlay-containers/" + "?" * 64)
-        found = self.place.inventory() | {str(path) for path in (*state, *kept)}
-        once = ("/run/netns", f"{HOME}/podman/root/overlay", f"/{self.place.cgroup}", f"/{self.place.cgroup}/conmon")
         # The group of a pod in a hierarchy without controllers: no runtime's, and podman forgets it.
         forgotten = re.compile(r".*/(systemd|unified)/[^/]+/[0-9a-f]{64}")
-        return {name for name in found if not name.endswith(once) and not forgotten.fullmatch(name)}
+        return {name for name in super().inventory() if not forgotten.fullmatch(name)} | {str(path) for path in kept}
 
     def prepare(self, image: Path) -> None:
         """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
@@ -351,12 +364,16 @@ class Docker(Engine):
         config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
         config |= {
             "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
-            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "bip": "10.213.0.1/24",
-            "userland-proxy": False, "ip6tables": False,
-        } | settings  # fmt: skip
+            "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "userland-proxy": False,
+            "ip6tables": False, **(_BRIDGE if abilities.has("nat") else _NO_BRIDGE), **settings,
+        }  # fmt: skip
         path = self.place.write("daemon.json", json.dumps(config))
         self._start(["dockerd", "--config-file", path], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
+
+
+_BRIDGE = {"bip": "10.213.0.1/24"}
+_NO_BRIDGE = {"bridge": "none", "iptables": False}
 
 
 class Containerd(Engine):
