@@ -23,24 +23,32 @@ def mount_at(entry: mounts.Mount, options: Options, init: Init) -> None:
     hierarchies = init.cgroup_mounts()
     target = mounts.open_target(entry, init)
     if len(hierarchies) == 1 and not hierarchies[0][0]:
-        mounts.attach(mount.clone(mount.AT_FDCWD, hierarchies[0][1]), target, options)
+        mounts.attach(_clone(hierarchies[0][1]), target, options)
         return
-    tree = mount.new_filesystem("tmpfs", "cgroup", [("mode", "755")], options.attr_set & ~mount.MOUNT_ATTR_RDONLY)
-    mount.attach(tree, target)
-    for name, directory, links in hierarchies:
-        _bind(name, directory, tree, options)
+    tree = mount.new_filesystem("tmpfs", "cgroup", [("mode", "755")])
+    for name, _, links in hierarchies:
+        os.mkdir(name, 0o755, dir_fd=tree)
         for link in links:
             os.symlink(name, link, dir_fd=tree)
     mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
+    mount.attach(tree, target)
+    for name, directory, _ in hierarchies:
+        _bind(name, directory, tree, options)
     os.close(tree)
     os.close(target)
 
 
 def _bind(name: str, directory: str, tree: int, options: Options) -> None:
-    os.mkdir(name, 0o755, dir_fd=tree)
     inner = files.openat2(tree, name, os.O_PATH | os.O_DIRECTORY, resolve=files.RESOLVE_BENEATH)
-    hierarchy = mount.clone(mount.AT_FDCWD, directory)
+    hierarchy = _clone(directory)
     mount.mount_setattr(hierarchy, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
     mount.attach(hierarchy, inner)
     os.close(hierarchy)
     os.close(inner)
+
+
+def _clone(directory: str) -> int:
+    """A copy of the host's mount, private: what the container mounts on it is not the host's."""
+    tree = mount.clone(mount.AT_FDCWD, directory)
+    mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, propagation=mount.MS_PRIVATE)
+    return tree

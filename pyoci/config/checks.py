@@ -162,15 +162,6 @@ def net_devices(config: Config) -> None:
         raise ConfigError("unable to move network devices without a private NET namespace", "linux.netDevices")
 
 
-def hidden_paths(config: Config) -> None:
-    """Paths are hidden by mounts, which the host must not see (config-linux.md#configLinuxMaskedPaths)."""
-    if "mount" in _paths(config):
-        return
-    for field, paths in (("maskedPaths", config.linux.masked_paths), ("readonlyPaths", config.linux.readonly_paths)):
-        if paths:
-            raise ConfigError("unable to restrict sys entries without a private MNT namespace", f"linux.{field}")
-
-
 def sysctl(config: Config) -> None:
     """Each kernel parameter belongs to a namespace of the container's own (config-linux.md#configLinuxSysctl)."""
     for key in config.linux.sysctl:
@@ -245,7 +236,6 @@ CHECKS: tuple[Callable[[Config], None], ...] = (
     idmapped_mounts,
     time_offsets,
     net_devices,
-    hidden_paths,
     sysctl,
     first_process,
 )

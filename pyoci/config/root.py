@@ -1,4 +1,9 @@
-"""root: the container's root filesystem (config.md#root)."""
+"""root: the container's root filesystem (config.md#root).
+
+A container may share the runtime's mount namespace (config-linux.md#namespaces). Its tree of mounts is then attached
+nowhere: init holds it by a descriptor and changes its root to it, so that nothing is mounted on the host, nothing is
+left to unmount, and nothing of the host lies above it. Before Linux 6.15 nothing can be mounted on such a tree.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +42,22 @@ class Root(Record):
 
 def isolate(init: Init) -> None:
     """Let no mount made from here on travel back to the host."""
-    mount.mount(None, "/", None, rootfs_propagation.isolation(init.config.linux.rootfs_propagation))
+    if "mnt" in init.private:
+        mount.mount(None, "/", None, rootfs_propagation.isolation(init.config.linux.rootfs_propagation))
 
 
 def bind(init: Init) -> None:
     """Make the root filesystem a mount of its own, as pivot_root(2) demands, private to the container."""
+    init.root = _clone(init)
+    if "mnt" in init.private:
+        _attach(init)
+    else:
+        _make_sure_it_can_be_mounted_on(init.root)
+
+
+def _clone(init: Init) -> int:
     try:
         tree = mount.clone(mount.AT_FDCWD, init.rootfs, recursive=True)
-        target = os.open(init.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError as error:
         raise StepError(
             f'cannot enter the root filesystem "{init.rootfs}": {str(error.strerror).lower()}',
@@ -52,12 +65,28 @@ def bind(init: Init) -> None:
             hint="every directory above it must be searchable (o+x) for the user the container's root is mapped to"
             if init.new_user_namespace else None,
         ) from error
+    if "mnt" not in init.private:  # what is isolated else
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, propagation=mount.MS_SLAVE)
     if not init.config.linux.rootfs_propagation.endswith("slave"):  # then it stays the one of the host's mount
         mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, propagation=mount.MS_PRIVATE)
+    return tree
+
+
+def _attach(init: Init) -> None:
+    """Mount the root filesystem upon itself."""
+    target = os.open(init.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     _make_parent_private(init.rootfs)
-    mount.attach(tree, target)
+    mount.attach(init.root, target)
     os.close(target)
-    init.root = tree
+
+
+def _make_sure_it_can_be_mounted_on(tree: int) -> None:
+    """Raise StepError before Linux 6.15, which cannot clone a detached tree either."""
+    try:
+        os.close(mount.clone(tree, ""))
+    except OSError as error:
+        raise StepError("a container without a mount namespace needs Linux 6.15", errno=error.errno,
+                        field="linux.namespaces", hint="add an entry of type mount") from error
 
 
 def _make_parent_private(path: str) -> None:
@@ -76,6 +105,9 @@ def _make_parent_private(path: str) -> None:
 def pivot(init: Init) -> None:
     """Make the root filesystem ``/``, and let go of the host's."""
     os.fchdir(init.root)
+    if "mnt" not in init.private:
+        os.chroot(".")  # noqa: TID251 (nothing lies above it; the descriptor stays open, it is what keeps the tree)
+        return
     if init.no_pivot:
         mount.move_mount(init.root, "", mount.AT_FDCWD, "/", mount.MOVE_MOUNT_F_EMPTY_PATH)
         os.chroot(".")  # noqa: TID251 (--no-pivot: on a ramdisk pivot_root fails)

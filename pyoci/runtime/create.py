@@ -167,6 +167,7 @@ def _describe(container: Container, parsed: Config, text: bytes, bundle: str, op
         process="process" in parsed,
         noNewKeyring=options.no_new_keyring,
         hooks=[kind for kind in ("poststart", "poststop") if getattr(parsed.hooks, kind)],
+        sharesMounts=steps.section("linux.namespaces").shares_mounts(parsed.linux.namespaces),
         privatePids=any(entry.type == "pid" and not entry.path for entry in parsed.linux.namespaces),
     )
 
@@ -201,9 +202,10 @@ def _init(container: Container, parsed: Config, options: Options) -> Init:
     init = Init(container.id, parsed, parsed.process if "process" in parsed else _no_process(), container.bundle)
     init.rootfs = str(container.record["rootfs"])
     kinds = steps.section("linux.namespaces").TYPES
-    init.private = frozenset(kinds[entry.type] for entry in parsed.linux.namespaces)
-    if "mnt" not in init.private:
-        raise Unsupported("a container without a mount namespace: what it mounts would be mounted on the host",
+    shared = {"mnt"} if container.record["sharesMounts"] else set()
+    init.private = frozenset(kinds[entry.type] for entry in parsed.linux.namespaces) - shared
+    if shared and ("user" in init.private or os.geteuid() != 0):
+        raise Unsupported("a container in a user namespace needs a mount namespace of its own",
                           field="linux.namespaces", hint="add an entry of type mount")
     init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
     init.is_its_own_stage = steps.section("linux.namespaces").hold_parents(parsed.linux.namespaces)

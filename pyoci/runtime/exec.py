@@ -96,7 +96,7 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
             sub = _sub_cgroups(options.cgroup)
             tasks = cgroup.tasks(sub)
             birth = Birth(init, stage(tasks, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
-            birth.kept_from_runtime = tasks
+            birth.kept_from_runtime = [*tasks, init.root] if init.root >= 0 else tasks
             answers.attend(birth, container, cgroup, parsed, options)
             undo.push(birth.abort)
             _fork(birth, cgroup, sub, container.pid)
@@ -115,9 +115,19 @@ def _init(container: Container, parsed: Config, wanted: Process, options: Option
     init.joining = True
     init.private = frozenset(kind for kind in namespaces.FLAGS if not namespaces.same(kind, container.pid))
     init.rootless = os.geteuid() != 0
+    init.root = _root_of(container) if container.record.get("sharesMounts") else -1
     init.no_new_keyring = bool(container.record["noNewKeyring"])
     init.preserve_fds, init.given_environment = options.preserve_fds, options.environment()
     return init
+
+
+def _root_of(container: Container) -> int:
+    """The root directory of the container's init: no mount namespace leads to it."""
+    root = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not container.is_alive():  # then it may be another process's
+        os.close(root)
+        raise WrongStatus(_REFUSALS["stopped"])
+    return root
 
 
 def stage(tasks: list[int], pidfd: int) -> tuple[str | Step, ...]:
@@ -132,6 +142,10 @@ def _join(init: Init, pidfd: int) -> None:
         flags |= namespaces.FLAGS[kind]
     if flags:
         namespaces.setns(pidfd, flags)
+    if init.root >= 0:
+        os.fchdir(init.root)
+        os.chroot(".")  # noqa: TID251 (a container that shares its mount namespace has nothing above its root)
+        os.close(init.root)
     init.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 

@@ -309,8 +309,6 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         "linux.timeOffsets",
     ),
     ({"linux.namespaces": [{"type": "mount"}], "hostname": GONE, "linux.netDevices": {"eth0": {}}}, "linux.netDevices"),
-    ({"linux.namespaces": [{"type": "uts"}]}, "linux.maskedPaths"),
-    ({"linux.namespaces": [{"type": "uts"}], "linux.maskedPaths": []}, "linux.readonlyPaths"),
     ({"linux.sysctl": {"kernel.hostname": "a"}}, "linux.sysctl.kernel.hostname"),
     ({"linux.sysctl": {"vm.swappiness": "1"}}, "linux.sysctl.vm.swappiness"),
     ({"linux.sysctl": {"user.max_user_namespaces": "1"}}, "linux.sysctl.user.max_user_namespaces"),

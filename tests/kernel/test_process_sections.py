@@ -191,6 +191,16 @@ def test_enter_refuses_a_magic_link_when_it_leads_to_an_open_directory(in_child:
 
 
 @pytest.mark.clause("process.cwd.inside")
+def test_enter_refuses_a_directory_that_the_root_does_not_reach(in_child: InChild, tmp_path) -> None:
+    def child():
+        init = an_init(cwd="/usr")
+        os.chroot(tmp_path)
+        return message(cwd.enter, init)[0]
+
+    assert "possible container breakout detected" in in_child(child)
+
+
+@pytest.mark.clause("process.cwd.inside")
 def test_verify_refuses_a_directory_that_the_root_does_not_reach(in_child: InChild, tmp_path) -> None:
     def child():
         os.chdir("/")

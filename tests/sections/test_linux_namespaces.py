@@ -201,18 +201,66 @@ def test_type_given_twice_is_an_error(container: Container) -> None:
     container.create().failed("uts")
 
 
+_CALLER = """
+mount --make-rshared / || exit 9
+sort /proc/self/mountinfo > before
+"$@"; code=$?
+sort /proc/self/mountinfo | diff before - >&2
+readlink /proc/self/ns/mnt
+exit $code
+"""
+
+
+def without_own_mounts(container: Container, path: str) -> list[str]:
+    """Give *container* its caller's mount namespace. What to call it with: should it fail, the test's own is safe.
+
+    The caller's mounts are shared among all that would receive one; it says on stderr which are new.
+    """
+    container.bundle.without_namespace("mount")
+    if path:
+        container.bundle.namespace("mount", path)
+    return ["unshare", "--mount", "sh", "-c", _CALLER, "-"]
+
+
 @pytest.mark.clause("linux.namespaces.inherited")
-@pytest.mark.differs("runc refuses to run in the host's mount namespace")
-def test_mounts_may_be_those_of_the_caller(container: Container) -> None:
-    """In a mount namespace of the test's own: what is mounted in the caller's stays there."""
-    only(container.bundle, "pid", "ipc", "uts", "network")
-    container.bundle.linux.update(maskedPaths=[], readonlyPaths=[])
-    container.bundle.script("readlink /proc/self/ns/mnt; ls /; ls /.. | grep -c proc")
-    prefix = ["unshare", "-m", "sh", "-c", '"$@"; code=$?; readlink /proc/self/ns/mnt >&2; exit $code', "-"]
+@pytest.mark.needs("detached-trees")
+@pytest.mark.differs("runc mounts on the host, and leaves it there")
+@pytest.mark.parametrize("path", ["", "/proc/self/ns/mnt"], ids=["not listed", "by path"])
+def test_mounts_may_be_the_callers_and_nothing_is_mounted_there(container: Container, place: Path, path: str) -> None:
+    prefix = without_own_mounts(container, path)
+    container.bundle.mount("/place", "bind", "/usr", "rbind", "ro").mount("/sys/fs/cgroup", "tmpfs", "tmpfs")
+    container.bundle.script(
+        "readlink /proc/self/ns/mnt; stat -c %i / /..; ls /sys/fs/cgroup; test -e /place/lib && echo bound;"
+        "touch /place/x /proc/sys/x 2>/dev/null || echo read-only; stat -c %t:%T /proc/keys"
+    )
 
-    result = container.run(prefix=prefix)
+    result = container.run(prefix=prefix, cwd=place).ok()
 
-    assert result.status == 1 or result.stdout.split()[0] == result.stderr.strip()
+    root = str(container.bundle.rootfs.stat().st_ino)
+    *inside, caller = result.stdout.split()
+    assert inside == [caller, root, root, "bound", "read-only", "1:3"]
+    assert result.stderr == ""
+
+
+@pytest.mark.clause("linux.namespaces.inherited")
+@pytest.mark.needs("detached-trees")
+@pytest.mark.differs("runc enters the host's root")
+def test_exec_enters_the_root_of_a_container_with_its_callers_mounts(container: Container, place: Path) -> None:
+    container.up(prefix=without_own_mounts(container, ""), cwd=place)
+    (container.bundle.rootfs / "here").write_text("the container's")
+
+    for prefix in [], ["nsenter", f"--mount=/proc/{container.pid}/ns/mnt"]:
+        assert container.exec("cat", "/here", prefix=prefix).ok().output == "the container's"
+        assert "sleep 1000" in container.exec("ps", prefix=prefix).ok().stdout
+
+
+@pytest.mark.clause("linux.namespaces.inherited")
+@pytest.mark.differs("runc has other words")
+def test_mounts_are_not_the_callers_in_a_user_namespace(container: Container, place: Path) -> None:
+    container.bundle.user_namespace()
+    prefix = without_own_mounts(container, "")
+
+    container.create(prefix=prefix, cwd=place).failed("a user namespace needs a mount namespace of its own")
 
 
 @pytest.mark.clause("linux.namespaces.new")

@@ -131,6 +131,16 @@ def test_a_list_of_allowed_calls_may_be_as_short_as_the_engines(container: Conta
     assert container.output("echo ran") == "ran"
 
 
+@pytest.mark.clause("linux.seccomp.actions")
+@pytest.mark.parametrize("privileges", [True, False])
+@pytest.mark.differs("runc looks where it is after loading the filter")
+def test_may_refuse_to_say_where_the_program_is(container: Container, privileges: bool) -> None:
+    use(container, rule("ERRNO", names=["getcwd"], errnoRet=28)).bundle.process["noNewPrivileges"] = privileges
+    container.bundle.process["cwd"] = "/home"
+
+    assert "No space left on device" in container.output("/bin/pwd 2>&1 || :; readlink /proc/self/cwd").splitlines()[0]
+
+
 @pytest.mark.clause("linux.seccomp.args", "linux.seccomp.args.masked")
 @pytest.mark.parametrize(
     ("condition", "refused"),

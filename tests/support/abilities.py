@@ -22,6 +22,7 @@ _CAP_SYS_RESOURCE = 24
 _MASQUERADE = "iptables -t nat -A POSTROUTING -j MASQUERADE"
 _SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES = 317, 3
 _MOUNT_SETATTR_SYSCALL, _ENOSYS = 442, 38
+_OPEN_TREE_SYSCALL = 428
 
 
 def _filesystem_of(mount_point: Path) -> str:
@@ -102,6 +103,15 @@ def _has_mount_setattr() -> bool:
     return ctypes.get_errno() != _ENOSYS
 
 
+def _clones_detached() -> bool:
+    """Whether a tree of mounts that is attached nowhere can be mounted on, and cloned (Linux 6.15)."""
+    return _in_child(
+        "import ctypes, sys\n"
+        f"clone = lambda fd, path, flags: ctypes.CDLL(None).syscall({_OPEN_TREE_SYSCALL}, fd, path, flags | 1)\n"
+        "sys.exit(0 if clone(clone(-100, b'/tmp', 0), b'', 0x1000) > 0 else 1)\n"
+    )
+
+
 ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "user id 0"),
     "userns": (lambda: _unshares(0x10000000), "a new user namespace"),
@@ -116,6 +126,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "hybrid": (lambda: bool(_mounts_of("cgroup")) and bool(_mounts_of("cgroup2")), "cgroup v1 and v2 side by side"),
     "overlayfs": (_overlays, "mounting overlayfs"),
     "seccomp-notify": (_has_listener, "seccomp user notification"),
+    "detached-trees": (_clones_detached, "mounting on a detached tree (Linux 6.15)"),
     "idmap": (_has_mount_setattr, "mount_setattr(2)"),
     "nat": (
         lambda: _links("ip link add type veth", "ip link add type bridge", _MASQUERADE),

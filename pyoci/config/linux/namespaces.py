@@ -29,6 +29,7 @@ TYPES = {
     "cgroup": "cgroup",
     "time": "time",
 }
+_OWN_MOUNTS = "/proc/self/ns/mnt"
 _USER = namespaces.FLAGS["user"]
 _HINTS = {
     errno.ENOSPC: "the limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deeply",
@@ -67,6 +68,14 @@ def hold_parents(entries: Iterable[Namespace]) -> bool:
     A new pid namespace alone is no obstacle, for clone3(2) makes it with the process.
     """
     return not any(entry.type in {"user", "time"} or (entry.type == "pid" and entry.path) for entry in entries)
+
+
+def shares_mounts(entries: Iterable[Namespace]) -> bool:
+    """Whether the container lives in the runtime's own mount namespace: none is listed, or that one is."""
+    for entry in entries:
+        if entry.type == "mount":
+            return bool(entry.path) and os.path.exists(entry.path) and os.path.samefile(entry.path, _OWN_MOUNTS)
+    return True
 
 
 def open_given(entries: Iterable[Namespace]) -> dict[str, int]:

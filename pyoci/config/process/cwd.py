@@ -1,7 +1,8 @@
 """process.cwd: the working directory of the program (config.md#process).
 
 It is entered through the descriptor of the container's root and never through a magic link: a ``cwd`` of
-``/proc/self/fd/7`` once led to the host's file system (CVE-2024-21626). Where we ended up is verified besides.
+``/proc/self/fd/7`` once led to the host's file system (CVE-2024-21626). Where we ended up is verified besides, and
+at once: a seccomp filter that is loaded later need not allow getcwd(2).
 """
 
 from __future__ import annotations
@@ -42,13 +43,12 @@ def enter(init: Init) -> None:
 
 
 def enter_as_user(init: Init) -> None:
-    """Enter the directory as the user if root was denied it, and make sure that it is inside the container."""
+    """Enter the directory as the user if root was denied it."""
     if init.prepared.get("process.cwd") == _DENIED:
         try:
             _enter(init)
         except OSError as error:
             raise _explained(init, error) from error
-    verify()
 
 
 def verify() -> None:
@@ -65,11 +65,13 @@ def verify() -> None:
 
 
 def _enter(init: Init) -> None:
+    """Enter the directory and make sure that it is inside the container."""
     fd = files.open_in_root(init.root, init.process.cwd, os.O_PATH | os.O_DIRECTORY)
     try:
         os.fchdir(fd)
     finally:
         os.close(fd)
+    verify()
 
 
 def _explained(init: Init, error: OSError) -> StepError:

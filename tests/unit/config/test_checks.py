@@ -222,18 +222,6 @@ def test_version_is_accepted_when_it_is_a_semver_of_major_1(text: str) -> None:
             marks=pytest.mark.clause("linux.net-devices.namespace"),
         ),
         pytest.param(
-            config("pid", maskedPaths=["/proc/keys"]),
-            "linux.maskedPaths",
-            "unable to restrict sys entries without a private MNT namespace",
-            id="masks-of-the-host",
-        ),
-        pytest.param(
-            config("pid", readonlyPaths=["/proc/sys"]),
-            "linux.readonlyPaths",
-            "unable to restrict sys entries without a private MNT namespace",
-            id="read-only-host",
-        ),
-        pytest.param(
             config("mount", rootfsPropagation="sideways"),
             "linux.rootfsPropagation",
             '"sideways" is not supported: it is one of shared, slave, private, unbindable, rshared, rslave,'

@@ -90,6 +90,7 @@ REASONS = [
     ("process.session.keep_fds", "process.execute.execve", "all others are closed by it"),
     ("root.pivot", "process.cwd.enter", "the pivot leaves us in the root"),
     ("process.cwd.enter", "process.user.become", "root may enter where the user may not"),
+    ("process.cwd.enter", "linux.seccomp.load_privileged", "the filter need not allow getcwd(2)"),
     ("process.user.become", "process.cwd.enter_as_user", "where root is squashed (NFS, FUSE) only the user may"),
     ("process.execute.inspect", "process.user.become", "root may read what the user may only execute"),
     ("process.execute.inspect", "process.rlimits.set_all", "no descriptor might be left to open the program with"),
