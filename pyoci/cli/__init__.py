@@ -34,6 +34,7 @@ COMMANDS = {
     "ps": "list the processes of a container",
     "pause": "suspend all processes of a container",
     "resume": "continue all processes of a paused container",
+    "wait": "wait until a container has ended",
     "spec": "write a config.json to begin with",
     "features": "print what this runtime can do",
 }

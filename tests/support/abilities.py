@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import functools
 import os
 import shutil
@@ -20,6 +21,7 @@ _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CAP_SYS_RESOURCE = 24
 _SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES = 317, 3
 _MOUNT_SETATTR_SYSCALL, _ENOSYS = 442, 38
+_PIDFD_GET_INFO, _PIDFD_INFO_EXIT = 0xC040FF0B, 8
 
 
 def _filesystem_of(mount_point: Path) -> str:
@@ -87,6 +89,21 @@ def _has_mount_setattr() -> bool:
     return ctypes.get_errno() != _ENOSYS
 
 
+def _remembers_exits() -> bool:
+    """Whether a pidfd tells how a process ended that its parent has collected (Linux 6.15)."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(3)
+    pidfd = os.pidfd_open(pid)
+    os.waitpid(pid, 0)
+    info = bytearray(_PIDFD_INFO_EXIT.to_bytes(8, "little") + bytes(56))
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+    finally:
+        os.close(pidfd)
+    return bool(info[0] & _PIDFD_INFO_EXIT)
+
+
 ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "user id 0"),
     "userns": (lambda: _unshares(0x10000000), "a new user namespace"),
@@ -102,6 +119,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "overlayfs": (_overlays, "mounting overlayfs"),
     "seccomp-notify": (_has_listener, "seccomp user notification"),
     "idmap": (_has_mount_setattr, "mount_setattr(2)"),
+    "pidfd-exit": (_remembers_exits, "a pidfd that knows the exit status (Linux 6.15)"),
     "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
     "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
     "selinux": (lambda: Path("/sys/fs/selinux/enforce").exists(), "SELinux"),
@@ -112,6 +130,10 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
+    "bash": (lambda: shutil.which("bash") is not None, "bash"),
+    "zsh": (lambda: shutil.which("zsh") is not None, "zsh"),
+    "fish": (lambda: shutil.which("fish") is not None, "fish"),
+    "man": (lambda: shutil.which("man") is not None and shutil.which("groff") is not None, "man and groff"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
 

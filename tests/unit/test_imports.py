@@ -36,7 +36,7 @@ FORBIDDEN = names("""
     tempfile textwrap threading tokenize traceback typing warnings weakref
 """)
 
-SMALL = ["start", "state", "kill", "delete", "list", "pause", "resume", "ps"]
+SMALL = ["start", "state", "kill", "delete", "list", "pause", "resume", "wait", "ps"]
 BIG = ["create", "run", "exec"]
 
 
