@@ -13,7 +13,7 @@ from pyoci.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Value = bool | int | str | list[str]
 
@@ -84,6 +84,15 @@ class Arguments:
     def id(self) -> str:
         """The first operand: the container's id."""
         return self.operands[0]
+
+    def for_each(self, action: Callable[[str], object]) -> None:
+        """Do *action* for the container, or with ``--regex`` for each whose id matches. Raises PyociError."""
+        if not self.flag("regex"):
+            action(self.id)
+            return
+        from pyoci.runtime import matching
+
+        matching.each(self.root, self.id, action)
 
     @property
     def root(self) -> str:

@@ -6,6 +6,7 @@ SIGNAL is a number or a name, with or without SIG, also RTMIN+n and RTMAX-n; TER
 from __future__ import annotations
 
 from pyoci.cli.arguments import Option, whole_number
+from pyoci.cli.options import REGEX
 from pyoci.errors import PyociError
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pyoci.cli.arguments import Arguments
 
 OPERANDS = "ID [SIGNAL]"
-OPTIONS = (Option("--all", "-a", help="send it to every process of the container"),)
+OPTIONS = (Option("--all", "-a", help="send it to every process of the container"), REGEX)
 
 # signal(7), as numbered on every architecture but alpha, mips, parisc and sparc. Python's module builds enums: 4 ms.
 _NAMES = (
@@ -34,8 +35,8 @@ def run(arguments: Arguments) -> int:
     """Send the signal."""
     from pyoci.runtime.kill import kill
 
-    name = arguments.operands[1] if len(arguments.operands) > 1 else "TERM"
-    kill(arguments.root, arguments.id, signal_number(name), all=arguments.flag("all"))
+    signal = signal_number(arguments.operands[1] if len(arguments.operands) > 1 else "TERM")
+    arguments.for_each(lambda name: kill(arguments.root, name, signal, all=arguments.flag("all")))
     return 0
 
 

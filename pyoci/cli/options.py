@@ -34,3 +34,4 @@ STARTING = (
 )
 DETACH = Option("--detach", "-d", help="return once the process runs")
 FORMAT = Option("--format", "-f", value="FORMAT", choices=("table", "json"), help="table (default) or json")
+REGEX = Option("--regex", "-r", help="ID is a regular expression: every container in whose id it is found")
