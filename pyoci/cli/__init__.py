@@ -37,6 +37,7 @@ COMMANDS = {
     "wait": "wait until a container has ended",
     "spec": "write a config.json to begin with",
     "features": "print what this runtime can do",
+    "completion": "print the completion of this command line for a shell",
 }
 
 _STDERR = 2

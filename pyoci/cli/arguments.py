@@ -27,11 +27,11 @@ BOOLEANS = {
 class Option:
     """One option: its *names*, one sentence of *help*, and the *value* it takes (nothing: it is a flag).
 
-    *kind* is ``flag``, ``text``, ``number`` or ``list`` (may be repeated); *choices* are the only values allowed.
-    What was read is found under *key*: the first name, with underscores.
+    *kind* is ``flag``, ``text``, ``number`` or ``list`` (may be repeated); *choices* are the only values allowed,
+    *suggested* ones are what a shell completes. What was read is found under *key*: the first name, with underscores.
     """
 
-    __slots__ = ("choices", "help", "key", "kind", "names", "value")
+    __slots__ = ("choices", "help", "key", "kind", "names", "suggested", "value")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Option:
         value: str = "",
         kind: str = "",
         choices: tuple[str, ...] = (),
+        suggested: tuple[str, ...] = (),
         key: str = "",
     ) -> None:
         self.names = names
@@ -47,6 +48,7 @@ class Option:
         self.value = value
         self.kind = kind or ("text" if value else "flag")
         self.choices = choices
+        self.suggested = suggested or choices
         self.key = key or names[0].lstrip("-").replace("-", "_")
 
 

@@ -21,7 +21,7 @@ _NAMES = (
     "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG "
     "XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
 )
-_NUMBERS = {
+NUMBERS = {
     **{name: number for number, name in enumerate(_NAMES.split(), 1)},
     "IOT": 6,
     "CLD": 17,
@@ -42,7 +42,7 @@ def run(arguments: Arguments) -> int:
 
 def signal_number(text: str) -> int:
     """The number of the signal *text* names: ``9``, ``KILL``, ``sigkill``, ``SIGRTMIN+3``. Raises PyociError."""
-    number = whole_number(text, _NUMBERS["RTMAX"])
+    number = whole_number(text, NUMBERS["RTMAX"])
     if number is None:
         number = _named(text.upper().removeprefix("SIG"))
     if number is None:
@@ -53,6 +53,6 @@ def signal_number(text: str) -> int:
 def _named(name: str) -> int | None:
     for start, sign in (("RTMIN+", 1), ("RTMAX-", -1)):
         if name.startswith(start):
-            distance = whole_number(name.removeprefix(start), _NUMBERS["RTMAX"] - _NUMBERS["RTMIN"])
-            return None if distance is None else _NUMBERS[start[:-1]] + sign * distance
-    return _NUMBERS.get(name)
+            distance = whole_number(name.removeprefix(start), NUMBERS["RTMAX"] - NUMBERS["RTMIN"])
+            return None if distance is None else NUMBERS[start[:-1]] + sign * distance
+    return NUMBERS.get(name)
