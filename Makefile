@@ -9,7 +9,7 @@ PREFIX ?= /opt/pyoci
 
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
-SOURCES := setup.cfg pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
+SOURCES := setup.py setup.cfg pyproject.toml tools/man_pages.py $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
 
 # The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
@@ -20,7 +20,7 @@ FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration bench \
-	dist install clean
+	man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -72,16 +72,21 @@ integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
 	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
 
+man: ## the manual in build/man, from the tables of options
+	$(PYTHON) -B tools/man_pages.py build/man
+	@echo "man -l build/man/pyoci.8"
+
 dist: $(VENV)/.built ## a wheel and a source archive in dist/
 	$(PIP) install build
 	rm -rf dist
 	$(IN_VENV) build --no-isolation
 	rm -rf build *.egg-info
 
-install: dist ## install into PREFIX (/opt/pyoci), with a link in /usr/local/bin
+install: dist ## install into PREFIX (/opt/pyoci), with links in /usr/local/bin and /usr/local/share
 	$(PYTHON) -m venv $(PREFIX)
 	$(PREFIX)/bin/python -m pip --quiet install --force-reinstall dist/*.whl
 	ln -sf $(PREFIX)/bin/pyoci /usr/local/bin/pyoci
+	cp --recursive --symbolic-link --force $(PREFIX)/share/. /usr/local/share
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

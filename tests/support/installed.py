@@ -11,7 +11,10 @@ import sysconfig
 from pathlib import Path
 
 _TOP = Path(__file__).resolve().parents[2]
-_SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "pyoci", "spec", "bin", "launcher")
+_SOURCES = (
+    *("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"),
+    *("pyoci", "spec", "bin", "launcher", "tools"),
+)
 
 
 def other_runtime() -> str:
