@@ -12,7 +12,8 @@ PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-d
 # What tests/engines drives.
 ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
 	iproute2 iptables netavark podman
-SOURCES := setup.cfg setup.py pyproject.toml $(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
+SOURCES := setup.cfg setup.py pyproject.toml tools/man_pages.py \
+	$(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
 
 # The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
@@ -23,7 +24,7 @@ FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	vm bench dist install clean
+	vm bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -38,6 +39,7 @@ run: $(VENV)/.installed ## run a container: a shell in it, or a look around if t
 test: lint types layers conformance $(VENV)/.installed ## everything: style, types, layers, and every suite of tests
 	$(FORKING) tests/kernel $(ARGS)
 	$(PYTEST) $(SUITES) $(ARGS)
+	@$(MAKE) --no-print-directory engines
 
 check: lint types layers unit ## what takes seconds and no root
 
@@ -82,16 +84,21 @@ vm: $(VENV)/.tested ## the commands and sections in a virtual machine with syste
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
 	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
 
+man: ## the manual in build/man, from the tables of options
+	$(PYTHON) -B tools/man_pages.py build/man
+	@echo "man -l build/man/pyoci.8"
+
 dist: $(VENV)/.built ## a wheel and a source archive in dist/
 	$(PIP) install build
 	rm -rf dist
 	$(IN_VENV) build --no-isolation
 	rm -rf build *.egg-info
 
-install: dist ## install into PREFIX (/opt/pyoci), with a link in /usr/local/bin
+install: dist ## install into PREFIX (/opt/pyoci), with links in /usr/local/bin and /usr/local/share
 	$(PYTHON) -m venv $(PREFIX)
 	$(PREFIX)/bin/python -m pip --quiet install --force-reinstall dist/*.whl
 	ln -sf $(PREFIX)/bin/pyoci /usr/local/bin/pyoci
+	cp --recursive --symbolic-link --force $(PREFIX)/share/. /usr/local/share
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

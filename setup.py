@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the command is a program that is built, where it can be."""
+"""What setup.cfg cannot say: the command, its manual and the shells' completions are made when pyoci is built."""
 
 import sys
 import sysconfig
@@ -7,11 +7,22 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+_TOP = Path(__file__).resolve().parent
+sys.path[:0] = [str(_TOP), str(_TOP / "tools")]
 
-from distutils.command.build_scripts import build_scripts
+from distutils.command.build_scripts import build_scripts  # noqa: E402 (setuptools brings it)
 
-from launcher import link
+import man_pages  # noqa: E402 (from tools/)
+
+from launcher import link  # noqa: E402 (from this tree, as the next)
+from pyoci.cli.completion import SCRIPTS  # noqa: E402
+
+# Where each shell looks, below /usr, /usr/local or a directory of its own.
+COMPLETIONS = {
+    "bash": Path("share/bash-completion/completions/pyoci"),
+    "zsh": Path("share/zsh/site-functions/_pyoci"),
+    "fish": Path("share/fish/vendor_completions.d/pyoci.fish"),
+}
 
 
 class BuildScripts(build_scripts):
@@ -41,4 +52,17 @@ class Wheel(bdist_wheel):
         return python, python, sysconfig.get_platform().replace("-", "_")
 
 
-setup(cmdclass={"build_scripts": BuildScripts, "bdist_wheel": Wheel})
+def written(path: Path, text: str) -> str:
+    """Write *text* to *path*, which is returned."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+setup(
+    cmdclass={"build_scripts": BuildScripts, "bdist_wheel": Wheel},
+    data_files=[
+        ("share/man/man8", man_pages.write("build/man")),
+        *[(str(place.parent), [written("build" / place, SCRIPTS[shell])]) for shell, place in COMPLETIONS.items()],
+    ],
+)

@@ -36,8 +36,10 @@ COMMANDS = {
     "resume": "continue all processes of a paused container",
     "update": "change the limits of a container",
     "events": "print what a container uses, and when it runs out of memory",
+    "wait": "wait until a container has ended",
     "spec": "write a config.json to begin with",
     "features": "print what this runtime can do",
+    "completion": "print the completion of this command line for a shell",
 }
 
 _STDERR = 2

@@ -13,7 +13,7 @@ from pyoci.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Value = bool | int | str | list[str]
 
@@ -27,11 +27,11 @@ BOOLEANS = {
 class Option:
     """One option: its *names*, one sentence of *help*, and the *value* it takes (nothing: it is a flag).
 
-    *kind* is ``flag``, ``text``, ``number`` or ``list`` (may be repeated); *choices* are the only values allowed.
-    What was read is found under *key*: the first name, with underscores.
+    *kind* is ``flag``, ``text``, ``number`` or ``list`` (may be repeated); *choices* are the only values allowed,
+    *suggested* ones are what a shell completes. What was read is found under *key*: the first name, with underscores.
     """
 
-    __slots__ = ("choices", "help", "key", "kind", "names", "value")
+    __slots__ = ("choices", "help", "key", "kind", "names", "suggested", "value")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Option:
         value: str = "",
         kind: str = "",
         choices: tuple[str, ...] = (),
+        suggested: tuple[str, ...] = (),
         key: str = "",
     ) -> None:
         self.names = names
@@ -47,6 +48,7 @@ class Option:
         self.value = value
         self.kind = kind or ("text" if value else "flag")
         self.choices = choices
+        self.suggested = suggested or choices
         self.key = key or names[0].lstrip("-").replace("-", "_")
 
 
@@ -84,6 +86,15 @@ class Arguments:
     def id(self) -> str:
         """The first operand: the container's id."""
         return self.operands[0]
+
+    def for_each(self, action: Callable[[str], object]) -> None:
+        """Do *action* for the container, or with ``--regex`` for each whose id matches. Raises PyociError."""
+        if not self.flag("regex"):
+            action(self.id)
+            return
+        from pyoci.runtime import matching
+
+        matching.each(self.root, self.id, action)
 
     @property
     def root(self) -> str:

@@ -1,6 +1,6 @@
-"""create ID: make a container from a bundle (runtime.md#create).
+"""create NEW-ID: make a container from a bundle (runtime.md#create).
 
-The container waits for `start` before the user's program runs. ID is its name, unique below --root.
+The container waits for `start` before the user's program runs. NEW-ID is its name, unique below --root.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyoci.cli.arguments import Arguments
 
-OPERANDS = "ID"
+OPERANDS = "NEW-ID"
 OPTIONS = (
     BUNDLE,
     Option("--config", "-f", value="FILE", help="read this instead of config.json (relative to the bundle)"),

@@ -6,18 +6,19 @@ The container must be stopped, or created and not started; --force kills it firs
 from __future__ import annotations
 
 from pyoci.cli.arguments import Option
+from pyoci.cli.options import REGEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.cli.arguments import Arguments
 
 OPERANDS = "ID"
-OPTIONS = (Option("--force", "-f", help="kill the container first; a missing one is no error"),)
+OPTIONS = (Option("--force", "-f", help="kill the container first; a missing one is no error"), REGEX)
 
 
 def run(arguments: Arguments) -> int:
     """Delete the container."""
     from pyoci.runtime.delete import delete
 
-    delete(arguments.root, arguments.id, force=arguments.flag("force"))
+    arguments.for_each(lambda name: delete(arguments.root, name, force=arguments.flag("force")))
     return 0

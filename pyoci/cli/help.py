@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from pyoci.cli import COMMANDS
 from pyoci.cli.options import GLOBAL, HELP
 from pyoci.cli.output import say
@@ -12,10 +10,13 @@ from pyoci.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from pyoci.cli.arguments import Arguments, Option
 
-_HOW = "Every option goes with one dash or two, and takes its value after = or as the next word."
+# The manual has these texts from here, too.
+ABOUT = "An OCI runtime (runtime-spec 1.3.0) for Linux."
+HOW = "Every option goes with one dash or two, and takes its value after = or as the next word."
 
 
 def run(arguments: Arguments) -> int:
@@ -33,24 +34,36 @@ def of_program(program: str) -> str:
     commands = "\n".join(f"  {name:{width}}{what}" for name, what in COMMANDS.items())
     return _render(
         usage=f"{program} [OPTION...] COMMAND ...",
-        description=f"An OCI runtime (runtime-spec 1.3.0) for Linux.\n\ncommands:\n{commands}",
+        description=f"{ABOUT}\n\ncommands:\n{commands}",
         options=GLOBAL,
-        epilog=f"{program} COMMAND --help tells more. {_HOW}",
+        epilog=f"{program} COMMAND --help tells more. {HOW}",
     )
 
 
 def of_command(program: str, name: str) -> str:
-    """What the command *name* takes; the long text is the docstring of its module."""
-    full = f"pyoci.cli.{name}"
-    __import__(full)
-    command = sys.modules[full]
-    what = (command.__doc__ or "").partition("\n")[2].strip()
+    """What the command *name* takes."""
+    command = module(name)
     return _render(
         usage=f"{program} {name} [OPTION...] {command.OPERANDS}".rstrip(),
-        description=f"{COMMANDS[name]}\n\n{what}".strip(),
+        description=f"{COMMANDS[name]}\n\n{long_text(name)}".strip(),
         options=(*command.OPTIONS, HELP),
-        epilog=_HOW,
+        epilog=HOW,
     )
+
+
+def module(name: str) -> ModuleType:
+    """The module of the command *name*."""
+    return __import__(f"pyoci.cli.{name}", fromlist=[name])
+
+
+def long_text(name: str) -> str:
+    """The docstring of the command *name*, without its first line."""
+    return (module(name).__doc__ or "").partition("\n")[2].strip()
+
+
+def sentence(option: Option) -> str:
+    """What *option* is for."""
+    return option.help + (" (may be repeated)" if option.kind == "list" else "")
 
 
 def _render(usage: str, description: str, options: Sequence[Option], epilog: str) -> str:
@@ -61,7 +74,7 @@ def _render(usage: str, description: str, options: Sequence[Option], epilog: str
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for option in options:
-        text = option.help.replace("%", "%%") + (" (may be repeated)" if option.kind == "list" else "")
+        text = sentence(option).replace("%", "%%")
         if option.kind == "flag":
             parser.add_argument(*option.names, action="store_true", help=text)
         else:

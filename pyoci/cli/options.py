@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci.cli.arguments import Option
-from pyoci.log import LEVELS
+from pyoci.log import FORMATS, LEVELS
 
 HELP = Option("--help", "-h", help="show this help")
 
@@ -11,13 +11,15 @@ GLOBAL = (
     Option("--root", value="DIR", help="where containers are remembered; should be on a tmpfs (default: /run/pyoci)"),
     Option("--log", value="FILE", help="append to this log file"),
     # Checked when the log is opened, for runc's text.
-    Option("--log-format", value="FORMAT", help="text (default) or json"),
+    Option("--log-format", value="FORMAT", suggested=FORMATS, help="text (default) or json"),
     Option("--log-level", value="LEVEL", choices=LEVELS, help="least important level to log (default: warning)"),
     Option("--debug", help="log everything that is done, and where unexpected errors come from"),
     Option("--systemd-cgroup", help='let systemd make cgroups; cgroupsPath is then "slice:prefix:name"'),
     Option("--cgroup-manager", value="NAME", choices=("cgroupfs", "systemd", "disabled"),
            help="who makes cgroups: cgroupfs (default), systemd or disabled"),
-    Option("--rootless", value="BOOL", help="ignore missing permission for cgroups: true, false or auto (default)"),
+    Option("--rootless", value="BOOL", suggested=("true", "false", "auto"),
+           help="ignore missing permission for cgroups: true, false or auto (default)"),
+    Option("--criu", value="FILE", help="ignored, for callers of runc 1.1: criu is looked for in PATH"),
     Option("--version", "-v", help="print the version"),
     HELP,
 )
@@ -34,3 +36,4 @@ STARTING = (
 )
 DETACH = Option("--detach", "-d", help="return once the process runs")
 FORMAT = Option("--format", "-f", value="FORMAT", choices=("table", "json"), help="table (default) or json")
+REGEX = Option("--regex", "-r", help="ID is a regular expression: every container in whose id it is found")

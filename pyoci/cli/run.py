@@ -1,4 +1,4 @@
-"""run ID: create a container, start it and wait for its end.
+"""run NEW-ID: create a container, start it and wait for its end.
 
 The exit status is the program's own, or 128 + the signal that ended it. The container is deleted afterwards.
 """
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.cli.arguments import Arguments
 
-OPERANDS = "ID"
+OPERANDS = "NEW-ID"
 OPTIONS = (
     *create.OPTIONS,
     DETACH,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import _signal
 import errno
 import os
-import select
 import time
 
 from pyoci.container import store
 from pyoci.errors import ContainerError, Ignoring, WrongStatus
+from pyoci.syscalls import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def _send(container: Container, signal: int) -> None:
         container.cgroup().kill(signal)  # no pid namespace dies with init
         return
     try:
-        pidfd = os.pidfd_open(container.pid)
+        fd = os.pidfd_open(container.pid)
     except ProcessLookupError:
         raise WrongStatus("container not running") from None
     try:
-        _signal.pidfd_send_signal(pidfd, signal)
+        _signal.pidfd_send_signal(fd, signal)
     except OSError as error:
         raise WrongStatus("container not running" if error.errno == errno.ESRCH else str(error)) from error
     finally:
-        os.close(pidfd)
+        os.close(fd)
     if signal == _SIGKILL and container.is_paused():
         container.cgroup().thaw()  # a frozen process of cgroup v1 does not even die
 
@@ -70,8 +70,6 @@ def end(container: Container) -> None:
 def _wait_for_end(pid: int) -> None:
     """Wait a moment for *pid* to end."""
     with Ignoring(ProcessLookupError):
-        pidfd = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        poll.poll(_POLL_SECONDS * 1000)
-        os.close(pidfd)
+        fd = os.pidfd_open(pid)
+        pidfd.wait(fd, _POLL_SECONDS)
+        os.close(fd)

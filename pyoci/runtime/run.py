@@ -36,7 +36,7 @@ def run(root: str, container_id: str, bundle: str, **given: object) -> int:
         status = _guarded(container, lambda: _attend(container, front))
     finally:
         front.leave()
-    _end(container, keep=options.keep)
+    _end(container, status, keep=options.keep)
     return status
 
 
@@ -69,12 +69,14 @@ def _attend(container: Container, front: Foreground) -> int:
     return status
 
 
-def _end(container: Container, *, keep: bool) -> None:
+def _end(container: Container, status: int, *, keep: bool) -> None:
     """End what outlived the program, and unless it is to be kept, delete the container."""
     from pyoci.runtime import delete, kill
 
     if keep:
         kill.end(container)
+        container.record["exitStatus"] = status  # for ``wait``: nobody else was told
+        container.save()
         store.unlock(container)
     else:
         delete.destroy(container)

@@ -33,17 +33,17 @@ def clone(flags: int = 0, *, cgroup_fd: int = -1) -> int:
 
 def start_time(pid: int) -> int | None:
     """When *pid* started, in clock ticks since boot; None when there is no such process."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return int(fields[19]) if fields else None
 
 
 def is_alive(pid: int, start_time: int) -> bool:
     """Whether *pid* still is the process that started at *start_time*; a zombie is dead."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X") and int(fields[19]) == start_time
 
 
-def _stat(pid: int) -> list[bytes] | None:
+def stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/PID/stat from the third, the state, on.
 
     The second is the command in parentheses and may itself hold spaces and parentheses.

@@ -7,6 +7,10 @@ import pytest
 from tests.support.container import Container, leftovers
 from tests.support.runtime import Runtime
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def stopped(container: Container) -> Container:
     """The container, after its end."""
@@ -90,6 +94,38 @@ def test_removes_a_directory_without_a_state_by_force(container: Container) -> N
     container.delete("--force").ok()
 
     assert not directory.exists()
+
+
+@pytest.mark.differs("crun's option; runc has none")
+def test_deletes_every_container_that_matches(new_container: Callable[[], Container]) -> None:
+    first, second, other = new_container(), new_container(), new_container()
+    for container in (first, second, other):
+        container.create().ok()
+
+    first.runtime("delete", "--regex", f"({first.id}|{second.id})$").ok()
+
+    assert first.runtime("list", "-q").ok().stdout.split() == [other.id]
+
+
+@pytest.mark.differs("crun's option; runc has none")
+def test_tells_which_of_those_that_match_it_cannot_delete(new_container: Callable[[], Container]) -> None:
+    running, created = new_container().up(), new_container()
+    created.create().ok()
+
+    result = running.runtime("delete", "-r", f"^({running.id}|{created.id})$")
+
+    result.failed(f"cannot delete container {running.id} that is not stopped: running")
+    assert running.runtime("list", "-q").ok().stdout.split() == [running.id]
+
+
+@pytest.mark.differs("crun's option; runc has none")
+def test_says_nothing_when_nothing_matches(container: Container) -> None:
+    container.create().ok()
+
+    result = container.runtime("delete", "--force", "--regex", "^no-such-").ok()
+
+    assert (result.stdout, result.stderr) == ("", "")
+    assert container.status == "created"
 
 
 def test_refuses_a_missing_container(runtime: Runtime) -> None:

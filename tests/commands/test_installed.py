@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from launcher import link
+from pyoci.cli import COMMANDS
+from pyoci.cli import help as pages
+from pyoci.cli.options import GLOBAL
 from tests.support import installed
 from tests.support.bundle import Bundle
 
@@ -23,6 +27,12 @@ def package(program: str) -> Path:
     """The installed package."""
     (found,) = (Path(program).resolve().parent.parent / "lib").glob("python3*/site-packages/pyoci")
     return found
+
+
+@pytest.fixture
+def share(program: str) -> Path:
+    """What is installed for people and shells."""
+    return Path(program).resolve().parent.parent / "share"
 
 
 def files(directory: Path, pattern: str) -> set[str]:
@@ -111,3 +121,61 @@ def test_runs_no_code_of_the_current_directory(command: str, place: Path) -> Non
     finished = subprocess.run([command, "--version"], cwd=place, env=environment, capture_output=True, check=True)
 
     assert finished.stdout.startswith(b"pyoci version ")
+
+
+_PAGES = {"pyoci": GLOBAL, **{f"pyoci-{name}": pages.module(name).OPTIONS for name in COMMANDS}}
+
+
+def test_has_the_manual(share: Path) -> None:
+    assert {path.stem for path in (share / "man/man8").glob("pyoci*")} == set(_PAGES)
+
+
+@pytest.mark.needs("man")
+@pytest.mark.parametrize("name", _PAGES)
+def test_manual_has_no_mistakes(share: Path, name: str) -> None:
+    page, environment = share / f"man/man8/{name}.8", {**os.environ, "LC_ALL": "C.UTF-8"}
+
+    done = subprocess.run(
+        ["man", "--warnings", "-Tutf8", "-Z", "-l", page], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == ""
+
+
+@pytest.mark.needs("man")
+@pytest.mark.parametrize("name", _PAGES)
+def test_manual_tells_of_each_option(share: Path, name: str) -> None:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "200", "MAN_KEEP_FORMATTING": ""}
+
+    done = subprocess.run(
+        ["man", "-l", share / f"man/man8/{name}.8"], env=environment, capture_output=True, text=True, check=True
+    )
+
+    text = " ".join(done.stdout.split())
+    for option in _PAGES[name]:
+        assert f"{', '.join(option.names)} {option.value}".strip() in text
+        assert pages.sentence(option) in text
+
+
+@pytest.mark.needs("man")
+def test_manual_is_found_by_the_name_of_a_command(share: Path) -> None:
+    """man(1) looks beside each directory of PATH."""
+    environment = {"PATH": f"{share.parent}/bin:/usr/bin:/bin"}
+
+    done = subprocess.run(["man", "-w", "pyoci-run"], env=environment, capture_output=True, text=True, check=True)
+
+    assert Path(done.stdout.strip()).samefile(share / "man/man8/pyoci-run.8")
+
+
+@pytest.mark.parametrize(
+    ("shell", "place"),
+    [
+        ("bash", "bash-completion/completions/pyoci"),
+        ("zsh", "zsh/site-functions/_pyoci"),
+        ("fish", "fish/vendor_completions.d/pyoci.fish"),
+    ],
+)
+def test_has_the_completion_of_a_shell(program: str, share: Path, shell: str, place: str) -> None:
+    printed = subprocess.run([program, "completion", shell], capture_output=True, text=True, check=True)
+
+    assert (share / place).read_text() == printed.stdout

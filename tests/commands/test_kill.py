@@ -7,6 +7,10 @@ import pytest
 from tests.support.container import Container
 from tests.support.runtime import Runtime
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _TRAPS = """
 for s in HUP INT TERM USR1 USR2; do trap "echo got $s >/got; exit" $s; done
 echo up >/up
@@ -95,6 +99,41 @@ def test_reaches_every_process_with_all(container: Container) -> None:
     container.runtime("kill", "--all", container.id, "9").ok()
 
     container.wait_for_status("stopped")
+
+
+@pytest.mark.differs("crun's option; runc has none")
+@pytest.mark.parametrize("option", ["--regex", "-r"])
+def test_reaches_every_container_that_matches(new_container: Callable[[], Container], option: str) -> None:
+    first, second, other = (new_container().up() for _ in range(3))
+
+    first.runtime("kill", option, f"({first.id}|{second.id})$", "KILL").ok()
+
+    first.wait_for_status("stopped")
+    second.wait_for_status("stopped")
+    assert other.status == "running"
+
+
+@pytest.mark.differs("crun's option; runc has none")
+def test_goes_on_to_the_next_when_one_that_matches_is_stopped(new_container: Callable[[], Container]) -> None:
+    first, second = new_container(), new_container()
+    first.run("--keep").ok()
+    second.up()
+
+    result = first.runtime("kill", "--regex", f"^({first.id}|{second.id})$", "KILL")
+
+    result.failed(f"{first.id}: container not running")
+    assert second.id not in result.stderr
+    second.wait_for_status("stopped")
+
+
+@pytest.mark.differs("crun's option; runc has none")
+@pytest.mark.parametrize(("pattern", "text"), [("(", 'invalid regular expression "("'), ("", "empty")])
+def test_refuses_a_wrong_pattern(container: Container, pattern: str, text: str) -> None:
+    container.up()
+
+    container.runtime("kill", "--regex", pattern, "KILL").failed(text)
+
+    assert container.status == "running"
 
 
 def test_refuses_a_missing_container(runtime: Runtime) -> None:

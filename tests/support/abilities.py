@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import functools
 import importlib.util
 import os
@@ -23,6 +24,7 @@ _MASQUERADE = "iptables -t nat -A POSTROUTING -j MASQUERADE"
 _SECCOMP_SYSCALL, _SECCOMP_GET_NOTIF_SIZES = 317, 3
 _MOUNT_SETATTR_SYSCALL, _ENOSYS = 442, 38
 _OPEN_TREE_SYSCALL = 428
+_PIDFD_GET_INFO, _PIDFD_INFO_EXIT = 0xC040FF0B, 8
 
 
 def _filesystem_of(mount_point: Path) -> str:
@@ -110,6 +112,19 @@ def _clones_detached() -> bool:
         f"clone = lambda fd, path, flags: ctypes.CDLL(None).syscall({_OPEN_TREE_SYSCALL}, fd, path, flags | 1)\n"
         "sys.exit(0 if clone(clone(-100, b'/tmp', 0), b'', 0x1000) > 0 else 1)\n"
     )
+def _remembers_exits() -> bool:
+    """Whether a pidfd tells how a process ended that its parent has collected (Linux 6.15)."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(3)
+    pidfd = os.pidfd_open(pid)
+    os.waitpid(pid, 0)
+    info = bytearray(_PIDFD_INFO_EXIT.to_bytes(8, "little") + bytes(56))
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+    finally:
+        os.close(pidfd)
+    return bool(info[0] & _PIDFD_INFO_EXIT)
 
 
 ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
@@ -137,6 +152,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
         "vxlan, and iptables' match for marks",
     ),
     "ipvs": (_balances, "ip_vs, which balances the load between the tasks of a service"),
+    "pidfd-exit": (_remembers_exits, "a pidfd that knows the exit status (Linux 6.15)"),
     "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
     "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
     "selinux": (lambda: Path("/sys/fs/selinux/enforce").exists(), "SELinux"),
@@ -155,6 +171,10 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "registry": (lambda: shutil.which("docker-registry") is not None, "the docker-registry binary"),
     "packages": (packages.are_available, "packages of Debian fetched earlier, or its tree, apt-get and its mirror"),
+    "bash": (lambda: shutil.which("bash") is not None, "bash"),
+    "zsh": (lambda: shutil.which("zsh") is not None, "zsh"),
+    "fish": (lambda: shutil.which("fish") is not None, "fish"),
+    "man": (lambda: shutil.which("man") is not None and shutil.which("groff") is not None, "man and groff"),
     "debootstrap": (lambda: shutil.which("debootstrap") is not None, "the debootstrap script"),
 }
 

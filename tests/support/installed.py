@@ -12,9 +12,9 @@ from pathlib import Path
 
 _TOP = Path(__file__).resolve().parents[2]
 _SOURCES = (
-    "setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in",
-    "pyoci", "spec", "bin", "launcher",
-)  # fmt: skip
+    *("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"),
+    *("pyoci", "spec", "bin", "launcher", "tools"),
+)
 
 
 def other_runtime() -> str:

@@ -36,7 +36,7 @@ FORBIDDEN = names("""
     tempfile textwrap threading tokenize traceback typing warnings weakref
 """)
 
-SMALL = ["start", "state", "kill", "delete", "list", "pause", "resume", "ps", "update", "events"]
+SMALL = ["start", "state", "kill", "delete", "list", "pause", "resume", "ps", "update", "events", "wait"]
 BIG = ["create", "run", "exec"]
 
 
