@@ -11,7 +11,7 @@ PREFIX ?= /opt/pyoci
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
 # What tests/engines drives.
 ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
-	iproute2 iptables netavark podman
+	iproute2 iptables netavark podman uidmap
 SOURCES := setup.cfg setup.py pyproject.toml tools/man_pages.py \
 	$(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)

@@ -46,7 +46,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _started(kind: type[E], ability: str, image: Path, program: str, factory: pytest.TempPathFactory) -> Iterator[E]:
-    if reason := abilities.reason_to_skip("root", ability):
+    if reason := abilities.reason_to_skip("root", "overlayfs", ability):
         pytest.skip(reason)
     with engines.Place(factory.mktemp(ability)) as place:
         engine = kind(place, program)

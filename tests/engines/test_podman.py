@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import socket
 
 import pytest
 
@@ -67,6 +68,21 @@ def test_what_cannot_be_executed_has_a_status_and_a_reason(
     run.failed(reason, status=status)
     execute.failed(reason, status=status if "not a directory" not in reason else 255)
     assert "level=error" not in run.stderr + execute.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "reason"),
+    [
+        pytest.param("--volume=/missing:/v", 125, "/missing: no such file or directory", id="podman-refuses"),
+        pytest.param("--workdir=/missing", 126, "/missing", id="workdir"),
+        pytest.param("--user=nobodyknown", 126, "nobodyknown", id="user"),
+        # podman goes by the words "no such file or directory"
+        pytest.param("--sysctl=net.missing=1", 127, "net", id="sysctl"),
+        pytest.param("--tmpfs=/proc/self", 126, "/proc", id="mount"),
+    ],
+)
+def test_what_cannot_be_made_has_a_status_and_a_reason(podman: Podman, option: str, status: int, reason: str) -> None:
+    podman.attempt("run", "--rm", _NO_NETWORK, option, IMAGE, "true").failed(reason, status=status)
 
 
 def test_an_unknown_flag_for_the_runtime_is_named(podman: Podman) -> None:
@@ -382,6 +398,25 @@ def test_too_much_memory_ends_the_container(podman: Podman, name: str) -> None:
     podman.attempt(*words).failed(status=137)
 
     assert said_of(podman, name, "{{.State.ExitCode}}") == "137"
+
+
+def test_the_program_says_when_it_is_ready(podman: Podman, name: str) -> None:
+    place = podman.place
+    words = podman.command(["run", "-d", "--sdnotify=container", "--name", name, _NO_NETWORK, IMAGE])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place.inside(f"{HOME}/manager.sock")))
+        manager.settimeout(20)
+        command = ["env", f"NOTIFY_SOCKET={HOME}/manager.sock", *words]
+        starting = place.spawn(command, place.directory / "notify")
+        wait_for(lambda: podman.attempt("inspect", "--format={{.State.Pid}}", name).output not in {"", "0"}, "its pid")
+        pid = said_of(podman, name, "{{.State.Pid}}")
+        inside = place.inside(f"/proc/{pid}/root/run/notify/notify.sock")
+        wait_for(inside.exists, "the socket inside")
+
+        manager.sendto(b"READY=1", str(inside))
+
+        wait_for(lambda: b"READY=1" in manager.recv(4096).split(b"\n"), "READY=1")
+        assert starting.wait(20) == 0
 
 
 def test_files_are_copied_in_and_out(podman: Podman, name: str) -> None:

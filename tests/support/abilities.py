@@ -166,6 +166,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
+    "newuidmap": (lambda: shutil.which("newuidmap") is not None, "newuidmap, from the package uidmap"),
     "cni": (lambda: Path("/usr/lib/cni/bridge").exists(), "the plug-ins of containernetworking-plugins"),
     "grpc": (lambda: importlib.util.find_spec("grpc_tools") is not None, "the Python package grpcio-tools"),
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),

@@ -1,8 +1,8 @@
 """The engines that call a runtime, each with all it needs in namespaces and directories of its own.
 
-Nothing of the machine is touched: a mount namespace with an empty /run holds their state and what they write to /etc,
-/opt and /var/lib, a network namespace their interfaces, a pid namespace their processes. They end with the first
-process of the latter, and then only cgroups have to be removed.
+Nothing of the machine is touched: a mount namespace with an empty /run and /dev/shm holds their state and what they
+write to /etc, /opt and /var/lib, a network namespace their interfaces, a pid namespace their processes. They end with
+the first process of the latter, and then only cgroups have to be removed.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ read pid rest < /proc/self/stat
 mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
 mkdir -p {HOME}/volume/inside {HOME}/shared /run/lock
 mount -t tmpfs tmpfs {HOME}/shared
 for directory in etc opt var/lib; do
