@@ -4,11 +4,16 @@ Names are looked up when they are first used, so that importing pyoci costs next
 
     import pyoci
 
-    pyoci.create("/run/pyoci", "web", "/bundles/web")
-    pyoci.start("/run/pyoci", "web")
+    root = pyoci.default_root()
+    pyoci.create(root, "web", "/bundles/web")
+    pyoci.start(root, "web")
+    pyoci.execute(root, "web", pyoci.new_process(root, "web", ["ls", "/"]))
+    pyoci.kill(root, "web", signal.SIGTERM)
+    status = pyoci.wait(root, "web")
+    pyoci.delete(root, "web")
 
-The operations of the specification are functions of the root directory and the container's id; what goes wrong
-raises an exception of ``pyoci.errors``.
+Operations are functions of the root directory and the container's id; what goes wrong raises an exception of
+``pyoci.errors``. All that the command line does is here.
 """
 
 from __future__ import annotations
@@ -28,21 +33,30 @@ if TYPE_CHECKING:
     from pyoci.errors import PyociError as PyociError
     from pyoci.errors import StepError as StepError
     from pyoci.errors import Unsupported as Unsupported
+    from pyoci.errors import UsageError as UsageError
     from pyoci.errors import WrongStatus as WrongStatus
     from pyoci.runtime.create import create as create
     from pyoci.runtime.delete import delete as delete
     from pyoci.runtime.events import events as events
     from pyoci.runtime.events import statistics as statistics
     from pyoci.runtime.exec import execute as execute
+    from pyoci.runtime.features import features as features
     from pyoci.runtime.kill import kill as kill
     from pyoci.runtime.list import containers as containers
+    from pyoci.runtime.matching import matching as matching
+    from pyoci.runtime.new_process import new_process as new_process
     from pyoci.runtime.pause import pause as pause
     from pyoci.runtime.ps import pids as pids
+    from pyoci.runtime.ps import table as table
     from pyoci.runtime.resume import resume as resume
+    from pyoci.runtime.root import default_root as default_root
     from pyoci.runtime.run import run as run
+    from pyoci.runtime.spec import template as template
+    from pyoci.runtime.spec import write_template as write_template
     from pyoci.runtime.start import start as start
     from pyoci.runtime.state import state as state
     from pyoci.runtime.update import update as update
+    from pyoci.runtime.wait import wait as wait
 
 __version__ = "0.1.0"
 __commit__ = ""  # whoever packages a commit that is no release writes it here; ``--version`` prints it
@@ -62,21 +76,28 @@ _HOMES = {
         "PyociError",
         "StepError",
         "Unsupported",
+        "UsageError",
         "WrongStatus",
     ),
     "pyoci.runtime.create": ("create",),
     "pyoci.runtime.delete": ("delete",),
     "pyoci.runtime.events": ("events", "statistics"),
     "pyoci.runtime.exec": ("execute",),
+    "pyoci.runtime.features": ("features",),
     "pyoci.runtime.kill": ("kill",),
     "pyoci.runtime.list": ("containers",),
+    "pyoci.runtime.matching": ("matching",),
+    "pyoci.runtime.new_process": ("new_process",),
     "pyoci.runtime.pause": ("pause",),
-    "pyoci.runtime.ps": ("pids",),
+    "pyoci.runtime.ps": ("pids", "table"),
     "pyoci.runtime.resume": ("resume",),
+    "pyoci.runtime.root": ("default_root",),
     "pyoci.runtime.run": ("run",),
+    "pyoci.runtime.spec": ("template", "write_template"),
     "pyoci.runtime.start": ("start",),
     "pyoci.runtime.state": ("state",),
     "pyoci.runtime.update": ("update",),
+    "pyoci.runtime.wait": ("wait",),
 }
 _PUBLIC = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__commit__", "__version__", *_PUBLIC]  # noqa: PLE0604 (strings, all of them)

@@ -99,7 +99,7 @@ class Arguments:
     @property
     def root(self) -> str:
         """The directory that holds containers. Raises UsageError."""
-        from pyoci.cli import root
+        from pyoci.runtime import root
 
         return root.directory(self.text("root"))
 

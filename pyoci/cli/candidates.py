@@ -132,8 +132,8 @@ def _operands(name: str, root: str) -> list[Candidate]:
 
 
 def _containers(root: str) -> list[Candidate]:
-    from pyoci.cli.root import directory
     from pyoci.runtime.list import containers
+    from pyoci.runtime.root import directory
 
     return [(str(found["id"]), str(found["status"])) for found in containers(directory(root))]
 

@@ -46,29 +46,18 @@ def run(arguments: Arguments) -> int:
     file = arguments.text("process")
     if not file and not command:
         raise UsageError("exec args cannot be empty")
-    process = read(file) if file else merge(template(arguments), command, arguments)
 
     from pyoci.runtime.exec import execute
 
     return execute(
         arguments.root,
         arguments.id,
-        process,
+        read(file) if file else like_init(arguments, command),
         **create.starting(arguments),
         detach=arguments.flag("detach"),
         cgroup=arguments.texts("cgroup"),
         ignore_paused=arguments.flag("ignore_paused"),
     )
-
-
-def template(arguments: Arguments) -> dict[str, Any]:
-    """The process of the container's config.json, as it was at create."""
-    from pyoci import config, json_text
-    from pyoci.container.store import Store
-
-    container = Store(arguments.root).load(arguments.id)
-    document: Any = json_text.loads(config.read(container.path))
-    return document.get("process") or {}
 
 
 def read(path: str) -> dict[str, Any]:
@@ -86,38 +75,26 @@ def read(path: str) -> dict[str, Any]:
     return process
 
 
-def merge(process: dict[str, Any], command: list[str], arguments: Arguments) -> dict[str, Any]:
-    """The container's *process* with another *command* and what the options change. Raises UsageError."""
-    properties = {"cwd": "cwd", "process_label": "selinuxLabel", "apparmor": "apparmorProfile"}
+def like_init(arguments: Arguments, command: list[str]) -> dict[str, Any]:
+    """The container's own process, with another *command* and what the options change. Raises PyociError."""
+    from pyoci.runtime.new_process import new_process
+
+    return new_process(arguments.root, arguments.id, command, **changes(arguments))
+
+
+def changes(arguments: Arguments) -> dict[str, Any]:
+    """What the options change, by the names of ``new_process``. Raises UsageError."""
     return {
-        **process,
-        **{name: arguments.text(key) for key, name in properties.items() if arguments.text(key)},
-        "args": command,
-        "env": [*(process.get("env") or []), *arguments.texts("env")],
-        "terminal": arguments.flag("tty"),  # the container's own terminal is not this process's
-        "noNewPrivileges": arguments.flag("no_new_privs", process.get("noNewPrivileges") or False),
-        "user": _user(process.get("user") or {}, arguments),
-        "capabilities": _capabilities(process.get("capabilities"), arguments.texts("cap")),
+        "cwd": arguments.text("cwd"),
+        "env": arguments.texts("env"),
+        "terminal": arguments.flag("tty"),
+        "user": parse_user(arguments.text("user")) if "user" in arguments.values else None,
+        "additional_gids": [_id(text, "additional group", text) for text in arguments.texts("additional_gids")],
+        "capabilities": arguments.texts("cap"),
+        "no_new_privileges": arguments.values.get("no_new_privs"),
+        "selinux_label": arguments.text("process_label"),
+        "apparmor_profile": arguments.text("apparmor"),
     }
-
-
-def _user(user: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
-    groups = [_id(text, "additional group", text) for text in arguments.texts("additional_gids")]
-    chosen = parse_user(arguments.text("user")) if "user" in arguments.values else {}
-    return {**user, **chosen, "additionalGids": [*(user.get("additionalGids") or []), *groups]}
-
-
-def _capabilities(sets: dict[str, list[str]] | None, more: list[str]) -> dict[str, list[str]] | None:
-    """The five sets with *more*.
-
-    Never inheritable (CVE-2022-29162); ambient only where there are inheritable ones, since without them the kernel
-    refuses ambient ones.
-    """
-    if not more:
-        return sets
-    sets = sets or {}
-    grown = ["bounding", "effective", "permitted", *(["ambient"] if sets.get("inheritable") else [])]
-    return {**sets, **{name: [*(sets.get(name) or []), *more] for name in grown}}
 
 
 def parse_user(text: str) -> dict[str, int]:

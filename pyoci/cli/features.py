@@ -14,7 +14,7 @@ def run(arguments: Arguments) -> int:  # noqa: ARG001 (every command is called a
     """Print the features document."""
     from pyoci import json_text
     from pyoci.cli.output import say
-    from pyoci.runtime.features import document
+    from pyoci.runtime.features import features
 
-    say(json_text.dumps(document(), indent=4) + "\n")
+    say(json_text.dumps(features(), indent=4) + "\n")
     return 0

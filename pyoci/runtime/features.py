@@ -17,7 +17,7 @@ OCI_VERSION_MIN = "1.0.0"
 OCI_VERSION_MAX = SPEC_VERSION
 
 
-def document() -> Json:
+def features() -> Json:
     """The features document, as a JSON object."""
     from pyoci.config import hooks, mount_options
 

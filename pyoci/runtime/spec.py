@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+from pyoci import json_text
+from pyoci.config import FILE
+from pyoci.errors import PyociError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -36,6 +40,17 @@ def template(rootless: bool = False) -> Json:
             "readonlyPaths": _READONLY,
         },
     }
+
+
+def write_template(bundle: str, rootless: bool = False) -> None:
+    """Write ``template`` as config.json of *bundle*, the current directory if empty. An existing one stays."""
+    path = os.path.join(bundle, FILE)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        raise PyociError(f"File {path} exists. Remove it first", file=path) from None
+    with open(fd, "wb", buffering=0) as file:
+        file.write(f"{json_text.dumps(template(rootless), indent=4)}\n".encode())
 
 
 def _process() -> Json:

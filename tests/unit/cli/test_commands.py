@@ -147,23 +147,16 @@ def test_ps_prints_json(fake: Fake, capfd: pytest.CaptureFixture[str], pids: lis
     assert (expected, "") == capfd.readouterr()
 
 
-@pytest.mark.parametrize("options", ["", "-ef", "-e -o user,pid,args", "-eo pid"])
-def test_ps_prints_the_hosts_table_of_its_processes(
-    fake: Fake, capfd: pytest.CaptureFixture[str], options: str
-) -> None:
-    fake("ps", "pids", [os.getpid()])
-    assert 0 == call(f"ps web {options}")
-    heading, row = capfd.readouterr().out.splitlines()
-    assert str(os.getpid()) == row.split()[heading.split().index("PID")]
+def test_ps_prints_the_table(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
+    calls = fake("ps", "table", "PID\n1\n")
+    assert 0 == call("--root /r ps web -o pid --format=json")
+    assert ("PID\n1\n", "") == capfd.readouterr()
+    assert [(("/r", "web", ["-o", "pid", "--format=json"]), {})] == calls
 
 
-def test_ps_fails_when_the_table_has_no_pids(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
-    fake("ps", "pids", [1])
-    assert 1 == call("ps web -eo user")
-    assert ("", "couldn't find PID field in ps output\n") == capfd.readouterr()
-
-
-def test_ps_tells_why_ps_failed(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
-    fake("ps", "pids", [1])
-    assert 1 == call("ps web --bogus-option")
-    assert capfd.readouterr().err.startswith("ps --bogus-option: exit status 1: ")
+def test_wait_prints_what_is_known(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
+    fake("wait", "wait", 137)
+    assert 0 == call("wait web")
+    fake("wait", "wait", None)
+    assert 0 == call("wait web")
+    assert ("137\nunknown\n", "") == capfd.readouterr()

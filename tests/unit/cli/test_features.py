@@ -15,11 +15,11 @@ from pyoci.config.linux.memory_policy import MemoryPolicy
 from pyoci.config.linux.namespaces import Namespace
 from pyoci.config.linux.seccomp import Seccomp
 from pyoci.config.mount_options import Options
-from pyoci.runtime import features
+from pyoci.runtime.features import features
 from pyoci.syscalls import capabilities
 
 SCHEMA = Path(__file__).parents[3] / "spec/features.schema.json"
-DOCUMENT: dict[str, Any] = features.document()
+DOCUMENT: dict[str, Any] = features()
 LINUX = DOCUMENT["linux"]
 
 

@@ -10,10 +10,10 @@ import pytest
 from pyoci.config import Config, hooks, mount_options, schema
 from pyoci.config.process.capabilities import Capabilities, grant
 from pyoci.errors import ConfigError
-from pyoci.runtime import features
+from pyoci.runtime.features import features, libseccomp_version
 from pyoci.syscalls import capabilities, seccomp
 
-DOCUMENT: dict[str, Any] = features.document()
+DOCUMENT: dict[str, Any] = features()
 LINUX = DOCUMENT["linux"]
 
 
@@ -31,7 +31,7 @@ def test_document_is_the_same_when_nothing_of_it_is_on_the_host(monkeypatch: pyt
     """Only what the kernel supports of seccomp's flags may differ (features-linux.md#seccomp)."""
     monkeypatch.setattr("os.path.exists", lambda _: False)
     monkeypatch.setattr(seccomp, "flag_available", lambda _: False)
-    document: dict[str, Any] = features.document()
+    document: dict[str, Any] = features()
     assert document["linux"]["seccomp"].pop("supportedFlags") == []
     recognised = {name: value for name, value in LINUX["seccomp"].items() if name != "supportedFlags"}
     assert document == {**DOCUMENT, "linux": {**LINUX, "seccomp": recognised}}
@@ -88,7 +88,7 @@ def resolved(entry: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.clause("features.annotations")
 def test_annotations_name_the_library_and_those_that_change_the_host() -> None:
-    assert DOCUMENT["annotations"]["io.github.seccomp.libseccomp.version"] == features.libseccomp_version()
+    assert DOCUMENT["annotations"]["io.github.seccomp.libseccomp.version"] == libseccomp_version()
     assert DOCUMENT["potentiallyUnsafeConfigAnnotations"] == ["org.systemd.property."]
 
 

@@ -1,4 +1,4 @@
-"""Where containers are remembered: ``--root`` and its default."""
+"""Where containers are remembered: the directory that operations are given, and its default."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _WHOLE_RANGE = ["0", "0", "4294967295"]
 
 def directory(chosen: str) -> str:
     """The absolute path of the directory *chosen* by ``--root``, or the default. Raises UsageError for ``/``."""
-    root = os.path.abspath(chosen or _default())
+    root = os.path.abspath(chosen or default_root())
     if root.strip("/") == "":
         raise UsageError("--root: / is refused: every directory of the host would be taken for a container")
     return root
 
 
-def _default() -> str:
+def default_root() -> str:
+    """Where the command line looks unless told otherwise: below /run, or in the directory of a user's session."""
     private = os.environ.get("XDG_RUNTIME_DIR")
     return f"{private}/pyoci" if private and _lacks_the_host_root() else _DEFAULT
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from pyoci.cli import root
 from pyoci.errors import UsageError
+from pyoci.runtime import root
 
 
 @pytest.mark.parametrize(

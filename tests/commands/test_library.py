@@ -1,0 +1,81 @@
+"""``import pyoci``: what the command line does, from a program of its own and without a text to parse."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.container import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.differs("about pyoci's own library")
+
+
+@pytest.fixture
+def script(container: Container) -> Callable[[str], str]:
+    """What a Python program prints that imports the installed library and is given root, id and bundle."""
+    container.bundle.args("sleep", "1000")
+    container.bundle.write()
+    python = Path(container.runtime.path).resolve().parent / "python3"
+    begin = "import os, pyoci, sys\nroot, name, bundle = sys.argv[1:]\n"
+
+    def run(text: str) -> str:
+        words = [str(python), "-c", begin + text, str(container.runtime.root), container.id, str(container.bundle.path)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return run
+
+
+def test_leads_a_container_through_its_life(script: Callable[[str], str]) -> None:
+    text = """
+container = pyoci.create(root, name, bundle)
+print(container.status)
+pyoci.start(root, name)
+print(container.status, pyoci.pids(root, name) == [container.pid])
+sys.stdout.flush()
+print(pyoci.execute(root, name, pyoci.new_process(root, name, ["sh", "-c", "echo $X; exit 3"], env=["X=said"])))
+print([found["id"] for found in pyoci.containers(root)] == [name])
+pyoci.kill(root, name, 9)
+print(pyoci.wait(root, name), pyoci.state(root, name)["status"])
+pyoci.delete(root, name)
+print(os.path.exists(f"{root}/{name}"))
+"""
+
+    assert script(text).splitlines() == ["created", "running True", "said", "3", "True", "137 stopped", "False"]
+
+
+def test_raises_what_a_program_can_tell_apart(script: Callable[[str], str]) -> None:
+    text = """
+def name_of(call):
+    try:
+        call()
+    except pyoci.PyociError as error:
+        print(type(error).__name__)
+
+name_of(lambda: pyoci.state(root, "nobody"))
+name_of(lambda: pyoci.create(root, "a/b", bundle))
+name_of(lambda: pyoci.create(root, name, "/nonexistent"))
+pyoci.create(root, name, bundle)
+name_of(lambda: pyoci.create(root, name, bundle))
+name_of(lambda: pyoci.resume(root, name))
+name_of(lambda: pyoci.matching(root, "("))
+print(pyoci.matching(root, "^" + name + "$") == [name])
+pyoci.delete(root, name)
+"""
+
+    expected = ["ContainerNotFound", "InvalidId", "BundleError", "ContainerExists", "WrongStatus", "UsageError", "True"]
+    assert script(text).splitlines() == expected
+
+
+def test_runs_in_the_foreground_of_the_program(script: Callable[[str], str], container: Container) -> None:
+    container.bundle.script("echo inside; exit 7")
+    container.bundle.write()
+
+    assert script("print(pyoci.run(root, name, bundle))").splitlines() == ["inside", "7"]
