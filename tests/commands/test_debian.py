@@ -11,6 +11,7 @@ import pytest
 from tests.support import debian
 from tests.support.container import Container
 from tests.support.terminal import ConsoleSocket, Terminal, open_terminal
+from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,14 +149,13 @@ def test_tells_the_shell_the_windows_size(shell: Shell) -> None:
 
 
 def test_interrupts_by_the_window_change(shell: Shell) -> None:
-    shell.type("trap 'echo chan''ged' WINCH")
-    shell.terminal.text = ""
+    shell.type("trap changed=yes WINCH")
 
     shell.terminal.resize(40, 100)
     os.kill(shell.runtime.pid, signal.SIGWINCH)
-    shell.terminal.write("\n")
+    wait_for(lambda: shell.type("stty size") == ["40 100"], "the new size")
 
-    shell.terminal.read_until("changed")
+    assert shell.type("echo $changed") == ["yes"]
 
 
 def test_opens_a_second_shell_beside_the_first(

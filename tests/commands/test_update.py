@@ -287,6 +287,7 @@ def test_limit_below_what_is_used_says_what_is_used(limited: Container) -> None:
 
 
 @pytest.mark.clause("linux.resources.memory.check-before-update")
+@pytest.mark.clause("linux.resources.memory.check-before-update")
 @pytest.mark.differs("runc 1.1 does not know it")
 def test_limit_below_what_is_used_is_refused_when_it_shall_be_checked(limited: Container) -> None:
     update_from_stdin(limited, {"memory": {"limit": 4096, "checkBeforeUpdate": True}}).failed("4096 <= usage")

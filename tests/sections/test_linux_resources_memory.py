@@ -95,14 +95,6 @@ def test_sixteen_mebibytes_are_enough_to_start(container: Container) -> None:
     assert container.output("echo alive") == "alive"
 
 
-@pytest.mark.clause("linux.resources.memory.check-before-update")
-@pytest.mark.differs("runc 1.1 does not know it")
-def test_limit_below_what_is_used_is_refused_when_it_shall_be_checked(container: Container) -> None:
-    container.bundle.linux["resources"] = {"memory": {"limit": 4096, "checkBeforeUpdate": True}}
-
-    container.create().failed("memory limit", "4096", "usage")
-
-
 @pytest.mark.clause("linux.resources.memory.swap.rules")
 def test_swap_below_the_limit_is_an_error(container: Container) -> None:
     container.bundle.linux["resources"] = {"memory": {"limit": 64 * MEBIBYTE, "swap": 32 * MEBIBYTE}}
