@@ -207,7 +207,8 @@ def as_docker(text: str) -> int:
         pytest.param("no-such-program", 127, 127, id="missing in PATH"),
         pytest.param("/no/such/program", 127, 127, id="missing"),
         pytest.param("/etc/passwd", 126, 126, id="not executable"),
-        pytest.param("/etc", None, 126, id="directory"),
+        pytest.param("group", 127, 127, id="not executable in PATH"),
+        pytest.param("/etc", 126, 126, id="directory"),
         pytest.param("/etc/passwd/x", None, 127, id="below a file"),
     ],
 )
@@ -223,7 +224,8 @@ def test_callers_derive_the_status_from_the_text(
 
 
 def with_program(container: Container, command: str, executable: str) -> Result:
-    """What *command* says that was to run *executable*."""
+    """What *command* says that was to run *executable*; /etc is in PATH."""
+    container.bundle.process["env"] = ["PATH=/bin:/etc"]
     if command == "create":
         container.bundle.args(executable)
         return container.create().failed()

@@ -25,6 +25,8 @@ _PASSWD = "/etc/passwd"  # noqa: S105 (a path)
 _LARGEST_PASSWD = 1 << 20
 _NO_HOME = "/"
 _HINT = "process.execute"
+_DIRECTORY = "is a directory"
+_REFUSED = "execve(2): permission denied"  # of these words podman makes 126, of a directory nothing
 
 
 def prepare(init: Init) -> None:
@@ -102,7 +104,7 @@ def locate(name: str, path: str, hint: str = "", permitted: Callable[[str], bool
     may_run = permitted or is_executable
     if "/" in name:
         if reason := why_not(name, may_run):
-            raise _not_runnable(name, reason, hint)
+            raise _not_runnable(name, reason, hint or (_REFUSED if reason == _DIRECTORY else ""))
         return name
     passed_over = ""
     for directory in path.split(":") if path and name else ():
@@ -110,7 +112,8 @@ def locate(name: str, path: str, hint: str = "", permitted: Callable[[str], bool
         if not (reason := why_not(candidate, may_run)):
             return candidate
         if not reason.startswith("stat "):
-            passed_over = passed_over or f"{candidate}: {reason}"
+            # Not the reason: engines would make 126 of "permission denied", and this is a 127.
+            passed_over = passed_over or f"{candidate} cannot be executed"
     raise _not_runnable(name, "executable file not found in $PATH",
                         passed_over or (f"PATH is {path}" if path else "PATH is not set in process.env"))
 
@@ -122,7 +125,7 @@ def why_not(path: str, may_run: Callable[[str], bool]) -> str:
     except OSError as error:
         return f"stat {path}: {(error.strerror or '').lower()}"
     if stat.S_ISDIR(mode):
-        return "is a directory"
+        return _DIRECTORY
     return "" if may_run(path) else "permission denied"
 
 
