@@ -124,7 +124,7 @@ def test_says_why_the_kernel_refuses(container: Container, content: bytes | str,
     [
         pytest.param("/closed/p", ['exec: "/closed/p": permission denied', "0644"], id="no x bit"),
         pytest.param(
-            "p", ["executable file not found in $PATH", "/closed/p: permission denied"], id="no x bit in PATH"
+            "p", ["executable file not found in $PATH", "/closed/p cannot be executed"], id="no x bit in PATH"
         ),
         pytest.param("/bin", ['exec: "/bin": permission denied: it is a directory'], id="a directory"),
         pytest.param("/flat/p", ['exec: "/flat/p": permission denied', "noexec"], id="noexec"),

@@ -110,7 +110,8 @@ def locate(name: str, path: str, hint: str = "", permitted: Callable[[str], bool
         if not (reason := why_not(candidate, may_run)):
             return candidate
         if not reason.startswith("stat "):
-            passed_over = passed_over or f"{candidate}: {reason}"
+            # Not the reason: engines would make 126 of "permission denied", and this is a 127.
+            passed_over = passed_over or f"{candidate} cannot be executed"
     raise _not_runnable(name, "executable file not found in $PATH",
                         passed_over or (f"PATH is {path}" if path else "PATH is not set in process.env"))
 

@@ -79,9 +79,10 @@ def test_locate_words_it_as_go_does_when_it_fails(tree, name, expected):
     assert expected == caught.value.message
 
 
-def test_locate_hints_at_what_it_passed_over(tree):
-    with pytest.raises(StepError, match=rf"\({tree}/bin/text: permission denied\)"):
-        execute.locate("text", f"{tree}/bin")
+@pytest.mark.parametrize("name", ["text", "directory"])
+def test_locate_hints_at_what_it_passed_over(tree, name):
+    with pytest.raises(StepError, match=rf"\({tree}/bin/{name} cannot be executed\)"):
+        execute.locate(name, f"{tree}/bin")
 
 
 def test_prepare_keeps_the_last_value_when_a_name_is_given_twice():
