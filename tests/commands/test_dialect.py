@@ -39,10 +39,12 @@ def test_takes_long_options_with_one_dash(container: Container, place: Path, rec
     runtime, pid_file = container.runtime, place / "pid"
     container.bundle.process["terminal"] = True
     container.bundle.args("sleep", "1000")
-    forms: list[str | Path] = ["-bundle", container.bundle.write(), f"-pid-file={pid_file}"]
+    words: list[str | Path] = [
+        "-detach", "-no-subreaper", "-no-pivot", "-no-new-keyring", "-bundle", container.bundle.write(),
+        f"-pid-file={pid_file}", "-console-socket", recvtty.path, container.id,
+    ]  # fmt: skip
 
-    flags = ["-detach", "-no-subreaper", "-no-pivot", "-no-new-keyring", "-console-socket", recvtty.path]
-    runtime("run", *flags, *forms, container.id, options=["-log", str(place / "log"), "-log-format=json"]).ok()
+    runtime("run", *words, options=["-log", str(place / "log"), "-log-format=json"]).ok()
 
     assert pid_file.read_text() == str(container.pid)
     assert runtime("list", "-quiet").ok().output == container.id
