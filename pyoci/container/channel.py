@@ -38,8 +38,12 @@ _FD_SIZE = 4
 
 
 def shortened(text: str) -> str:
-    """*text* cut to what surely fits into a packet with others: config.json may name things as long as it likes."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    """*text* cut to what surely fits into a packet with others: config.json may name things as long as it likes.
+
+    The middle goes: where it happened stands at the begin, and at the end the reason, by which engines choose a status.
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} … {text[-half:]}"
 
 
 def described(error: PyociError) -> Message:

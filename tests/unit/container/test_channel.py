@@ -113,7 +113,7 @@ def test_error_crosses_when_config_json_names_things_very_long(ends: tuple[Chann
     assert message
     report = message["error"]
     assert isinstance(report, dict)
-    assert report["message"] == f"{letter * 4096} …"
+    assert report["message"] == f"{letter * 2048} … {letter * 2048}"
     assert report["details"]["errno"] == 36
 
 
@@ -123,3 +123,7 @@ def test_error_is_described_whole_when_it_is_short() -> None:
         "kind": "ConfigError", "message": "linux.x: bad", "details": {"step": "a.b", "errno": 1, "field": "linux.x"},
     }  # fmt: skip
     assert shortened("x" * 4096) == "x" * 4096
+
+
+def test_keeps_the_reason_of_a_text_that_is_too_long() -> None:
+    assert shortened("where: " + "x" * 5000 + ": why").endswith("x: why")
