@@ -14,34 +14,33 @@ pytestmark = pytest.mark.needs("root", "nat", "packages")
 _PATIENCE = 60  # seconds for a service to be there
 
 
-def _answers(made: Belongings, container: str, *words: str, answer: str = "") -> None:
-    """Wait until *words* in the *container* succeed, and answer so."""
-
-    def is_so() -> bool:
-        said = made.engine.attempt("exec", container, *words)
-        return said.status == 0 and answer in said.output
-
-    wait_for(is_so, f"{words} in {container}", _PATIENCE)
+def _wait_until(made: Belongings, container: str, *words: str) -> None:
+    """Wait until *words* succeed in the *container*."""
+    wait_for(lambda: made.engine.attempt("exec", container, *words).status == 0, f"{words} to succeed", _PATIENCE)
 
 
 def test_redis_keeps_what_it_was_given(made: Belongings) -> None:
     image, network, volume = services.image(made.engine, "redis-server"), made.network(), made.volume()
-    options = [f"--network={network}", f"--volume={volume}:/var/lib/redis"]
-    server = made.container(*options, "--name=redis", image)
+    storage = f"--volume={volume}:/var/lib/redis"
+    server = made.container(f"--network={network}", storage, image)
     client = made.container(f"--network={network}", image, "sleep", "infinity")
-    cli = ("redis-cli", "-h", "redis")
-    _answers(made, client, *cli, "ping", answer="PONG")
+    answers = ("redis-cli", "ping")
 
-    assert made.execute(client, *cli, "set", "word", "kept") == "OK"
+    def ask(*words: str) -> str:
+        return made.execute(client, "redis-cli", "-h", made.address(server), *words)
+
+    _wait_until(made, server, *answers)
+    assert ask("set", "word", "kept") == "OK"
 
     made.engine("restart", "--time=30", server)
-    _answers(made, client, *cli, "get", "word", answer="kept")
-    assert made.execute(client, *cli, "incr", "count") == "1"
+    _wait_until(made, server, *answers)
+    assert ask("get", "word") == "kept"
+    assert ask("incr", "count") == "1"
     made.engine("kill", "--signal=KILL", server)
     made.engine("wait", server)
     made.engine("start", server)
-    _answers(made, client, *cli, "ping", answer="PONG")
-    assert made.execute(client, *cli, "mget", "word", "count") == "kept\n1"
+    _wait_until(made, server, *answers)
+    assert ask("mget", "word", "count") == "kept\n1"
 
 
 def test_nginx_serves_a_page_and_reads_its_configuration_again(made: Belongings) -> None:
@@ -67,22 +66,26 @@ def test_nginx_serves_a_page_and_reads_its_configuration_again(made: Belongings)
 def test_postgresql_keeps_what_was_committed(made: Belongings) -> None:
     image, network, volume = services.image(made.engine, "postgresql-15"), made.network(), made.volume()
     secret = made.engine.place.write("password", "a secret\n")
-    options = [f"--network={network}", f"--volume={volume}:/var/lib/postgresql/data", "--shm-size=128m",
-               f"--volume={secret}:/run/password:ro"]  # fmt: skip
-    server = made.container(*options, "--name=database", image)
+    volumes = [f"--volume={volume}:/var/lib/postgresql/data", f"--volume={secret}:/run/password:ro"]
+    options = [f"--network={network}", *volumes, "--shm-size=128m"]
+    server = made.container(*options, image)
     client = made.container(f"--network={network}", "--env=PGPASSWORD=a secret", image, "sleep", "infinity")
-    sql = ("psql", "--host=database", "--no-align", "--tuples-only", "--command")
-    _answers(made, client, *sql, "select 1", answer="1")
+    is_ready = ("pg_isready", "--host=127.0.0.1")
 
-    made.execute(client, *sql, "create table kept (word text); insert into kept values ('first')")
+    def ask(server: str, query: str) -> str:
+        psql = ("psql", f"--host={made.address(server)}", "--no-align", "--tuples-only", f"--command={query}")
+        return made.execute(client, *psql)
+
+    _wait_until(made, server, *is_ready)
+    ask(server, "create table kept (word text); insert into kept values ('first')")
 
     made.engine("restart", "--time=30", server)
-    _answers(made, client, *sql, "select word from kept", answer="first")
-    made.execute(client, *sql, "insert into kept values ('second')")
+    _wait_until(made, server, *is_ready)
+    ask(server, "insert into kept values ('second')")
     made.engine("kill", "--signal=KILL", server)
     made.engine("wait", server)
-    made.engine("rm", server)
-    made.container(*options, "--name=database", image)
-    _answers(made, client, *sql, "select count(*) from kept", answer="2")
-    assert made.execute(client, *sql, "select word from kept order by word") == "first\nsecond"
-    made.engine.attempt("exec", "--env=PGPASSWORD=wrong", client, *sql, "select 1").failed("password", status=2)
+    successor = made.container(*options, image)
+    _wait_until(made, successor, *is_ready)
+    assert ask(successor, "select word from kept order by word") == "first\nsecond"
+    wrong = ["exec", "--env=PGPASSWORD=wrong", client, "psql", f"--host={made.address(successor)}"]
+    made.engine.attempt(*wrong).failed("password authentication failed", status=2)

@@ -78,6 +78,10 @@ class Belongings:
         """What *words* print in a *container*. Raises AssertionError when they fail."""
         return self.engine("exec", container, *words).output
 
+    def address(self, container: str) -> str:
+        """The address of a *container* that is in one network."""
+        return self.inspect(container, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+
     def reaches(self, container: str, address: str) -> bool:
         """Whether a program in the *container* can connect to port 80 of *address*."""
         return self.engine.attempt("exec", container, "sh", "-c", f"echo | nc -w 1 {address} 80").status == 0
