@@ -6,6 +6,7 @@ IN_VENV := $(VENV)/bin/python -m
 PIP := $(IN_VENV) pip --quiet --disable-pip-version-check
 RUNTIME ?=
 PREFIX ?= /opt/pyoci
+RUNTIME_TOOLS ?= .runtime-tools
 
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
 PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
@@ -24,7 +25,7 @@ FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	vm bench man dist install clean
+	validate vm bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -32,6 +33,7 @@ help: ## this text
 	@echo
 	@echo "  ARGS=…      goes to pytest:  make unit ARGS='-k sysctl'"
 	@echo "  RUNTIME=…   tests another runtime:  make integration RUNTIME=/usr/sbin/runc"
+	@echo "  RUNTIME_TOOLS=…  validates with programs that are built already"
 
 run: $(VENV)/.installed ## run a container: a shell in it, or a look around if this is no terminal
 	@$(VENV)/bin/python tools/demo.py $(VENV)/bin/pyoci
@@ -81,6 +83,9 @@ engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, i
 vm: $(VENV)/.tested ## the commands and sections in a virtual machine with systemd and cgroup v2: see tests/vm/run
 	tests/vm/run $(ARGS)
 
+validate: $(VENV)/.installed $(VENV)/.tested $(RUNTIME_TOOLS)/runtimetest ## the validation programs of runtime-tools
+	@$(IN_VENV) tests.validation.run $(RUNTIME_TOOLS) $(CURDIR)/$(VENV)/bin/pyoci $(RUNTIME) $(ARGS)
+
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
 	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
 
@@ -101,7 +106,7 @@ install: dist ## install into PREFIX (/opt/pyoci), with links in /usr/local/bin 
 	cp --recursive --symbolic-link --force $(PREFIX)/share/. /usr/local/share
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .runtime-tools build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find pyoci tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment with what the runtime needs,
@@ -130,3 +135,8 @@ $(VENV)/.installed: $(SOURCES) $(VENV)/.built
 	@touch $@
 
 test commands sections integration engines: $(VENV)/.tested
+
+# The programs of `make validate`.
+.runtime-tools/runtimetest: tests/validation/build tests/validation/tap.go
+	@tests/validation/build $(@D)
+	@touch $@

@@ -41,6 +41,16 @@ def _mounts_of(fstype: str) -> list[str]:
     return [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == fstype]
 
 
+def _legacy(controller: str) -> bool:
+    """Whether *controller* has a hierarchy of cgroup v1."""
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return any(line[2] == "cgroup" and controller in line[3].split(",") for line in lines)
+
+
+def _older_than(*version: int) -> bool:
+    return tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < version
+
+
 def _in_child(program: str) -> bool:
     """Whether the Python *program* ends well in a process of its own."""
     finished = subprocess.run(
@@ -133,6 +143,10 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "timens": (lambda: _unshares(0x80), "a new time namespace"),
     "netns": (lambda: _unshares(0x40000000), "a new network namespace"),
     "cgroup1": (lambda: bool(_mounts_of("cgroup")), "a cgroup v1 hierarchy"),
+    "cgroup1-hugetlb": (lambda: _legacy("hugetlb"), "the hugetlb controller in cgroup v1"),
+    "cgroup1-net_cls": (lambda: _legacy("net_cls"), "the net_cls controller in cgroup v1"),
+    "leaf-weight": (Path("/sys/fs/cgroup/blkio/blkio.leaf_weight").exists, "blkio.leaf_weight (until Linux 5.0)"),
+    "kernel-memory": (lambda: _older_than(5, 16), "a limit of kernel memory (until Linux 5.15)"),
     "cgroup2": (lambda: _filesystem_of(_CGROUP_ROOT) == "cgroup2", "the unified cgroup hierarchy alone"),
     "cgroup2-memory": (lambda: "memory" in _unified_controllers(), "the memory controller in cgroup v2"),
     "cgroup2-cpu": (lambda: "cpu" in _unified_controllers(), "the cpu controller in cgroup v2"),

@@ -1,0 +1,148 @@
+"""tests/validation/run.py and program.py: with programs and a runtime of our own, which do what real ones may do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import abilities
+from tests.support.container import processes_naming
+from tests.validation import program, run, table
+from tests.validation.table import Deviation
+
+pytestmark = pytest.mark.needs("root", "cgroup1")
+
+_RUNTIME = """#!/bin/sh
+root=$2; shift 2
+case $1 in
+create) mkdir "$root/$3"; [ "$3" != lively ] || setsid sh -c 'while :; do sleep 1; done' lively & ;;
+delete) [ "$3" = stubborn ] || rmdir "$root/$3" ;;
+esac
+"""
+
+
+class Suite:
+    """Programs in a tree, and a runtime."""
+
+    def __init__(self, place: Path) -> None:
+        self.tree = place / "tree"
+        self.runtime = place / "fake"
+        self._executable(
+            self.runtime, '#!/bin/sh\n[ "$1" != --version ] || { echo fake version 1; exit; }\n' + _RUNTIME
+        )
+
+    def add(self, name: str, *lines: str) -> None:
+        """A program, as a shell script behind the header of the protocol."""
+        path = self.tree / "validation" / name / f"{name}.t"
+        path.parent.mkdir(parents=True)
+        self._executable(path, "\n".join(["#!/bin/sh", "echo TAP version 13", *lines, ""]))
+
+    def main(self, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+        """What the command line does."""
+        monkeypatch.setattr(sys, "argv", ["run", str(self.tree), str(self.runtime), *options])
+        return run.main()
+
+    @staticmethod
+    def _executable(path: Path, text: str) -> None:
+        path.write_text(text)
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    return Suite(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "failures"),
+    [
+        pytest.param(["echo ok 1", "echo 1..1"], [], id="well"),
+        pytest.param(["echo 1..0", "echo no tar >&2", "exit 3"], ["status 3: no tar"], id="exit status"),
+        pytest.param(["echo 1..0", "echo WARNING: late >&2"], ["WARNING: late"], id="warning"),
+        pytest.param(
+            ["echo not ok 1 - exit status 1", "echo 1..1", "echo no memory >&2"], ["exit status 1: no memory"],
+            id="the runtime's words",
+        ),
+        pytest.param(["echo 1..0", "$RUNTIME create -b abandoned"], [], id="abandons a container"),
+        pytest.param(["echo 1..0", "$RUNTIME create -b stubborn"], ["left containers: stubborn"], id="left container"),
+        pytest.param(
+            ["echo 1..0", "mount -t tmpfs none $TMPDIR"], ["left mounts: /tmp"], id="left mount",
+        ),
+    ],
+)  # fmt: skip
+def test_tells_how_a_program_ended_and_what_is_left(suite: Suite, lines: list[str], failures: list[str]) -> None:
+    suite.add("program", *lines)
+
+    assert program.run(suite.tree, "program", str(suite.runtime)).failures == failures
+
+
+def test_runs_a_program_again_when_it_has_another_try(suite: Suite, tmp_path: Path) -> None:
+    suite.add("program", f"echo x >> {tmp_path}/tries", f"[ $(wc -l < {tmp_path}/tries) -gt 2 ] || echo not ok 1")
+
+    assert not program.run(suite.tree, "program", str(suite.runtime), 5).ok
+    assert len((tmp_path / "tries").read_text().split()) == 5
+
+
+def test_fails_unless_all_is_explained(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite.add("bad", "echo not ok 1 - never", "echo 1..1")
+    suite.add("good", "echo ok 1", "echo 1..1")
+    known: list[Deviation] = []
+    monkeypatch.setattr(table, "deviations", lambda: known)
+
+    assert suite.main(monkeypatch) == 1
+    said = capsys.readouterr()
+    assert said.err == "bad: never\n"
+    assert said.out.splitlines()[4:8] == [
+        "| bad | 0 | 1 | 0 |  |", "| good | 1 | 0 | 0 |  |", "", "Of 2 programs, fake passes 1.",
+    ]  # fmt: skip
+
+    known.append(Deviation(["bad"], ["never"], "so it is"))
+    assert suite.main(monkeypatch) == 0
+    assert suite.main(monkeypatch, "--only", "good") == 0
+
+
+def test_writes_the_end_of_a_document(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    suite.add("good", "echo ok 1", "echo 1..1")
+    document = tmp_path / "validation.md"
+    document.write_text(f"# Validation\n\n{run._MEASURED}\nwhat was before\n")
+
+    suite.main(monkeypatch, "--document", str(document))
+
+    assert document.read_text().startswith(f"# Validation\n\n{run._MEASURED}\nfake version 1; Linux ")
+    assert "| good | 1 | 0 | 0 |  |" in document.read_text()
+    assert "what was before" not in document.read_text()
+
+
+def test_refuses_a_machine_without_cgroup_v1(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite.add("good", "echo ok 1", "echo 1..1")
+    monkeypatch.setattr(abilities, "has", {"root": True, "cgroup1": False}.__getitem__)
+
+    assert suite.main(monkeypatch) == 2
+    assert "cgroup v1" in capsys.readouterr().err
+
+
+def test_ends_what_a_container_left_running(suite: Suite) -> None:
+    suite.add("program", "echo 1..0", "$RUNTIME create -b lively")
+
+    failures = program.run(suite.tree, "program", str(suite.runtime)).failures
+
+    assert [text.partition(":")[0] for text in failures] == ["left processes"]
+    assert processes_naming("done lively") == []
+
+
+def test_ends_what_a_program_left_running(suite: Suite) -> None:
+    suite.add("program", "echo 1..0", "sh -c 'sleep 1000; :' by-itself &")
+
+    assert program.run(suite.tree, "program", str(suite.runtime)).failures == []
+    assert processes_naming("; : by-itself") == []
+
+
+def test_refuses_a_tree_without_programs(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        suite.main(monkeypatch)
