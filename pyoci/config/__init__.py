@@ -14,6 +14,8 @@ from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyoci.config import hooks, linux, mounts, process, root
 
 FILE = "config.json"
@@ -48,9 +50,24 @@ def load(text: bytes, name: str = FILE) -> Config:
     except ValueError as error:
         raise BundleError(f"{name} is not JSON: {error}", file=name) from None
     try:
-        return Config.read(value)
+        config = Config.read(value)
     except ConfigError as error:
         raise explain(error, value, name) from error
+    return Config.read(value) if _translated(value) else config
+
+
+def _translated(value: Any) -> bool:
+    """Whether *value*, which is valid, had to be put into the words of today's specification.
+
+    Before 1.3 a limit of 0 processes was none, and podman before 5.5 says so when it is asked for no limit.
+    """
+    section = value
+    for name in ("linux", "resources", "pids"):
+        section = section.get(name) or EMPTY
+    if section.get("limit") != 0 or int(value["ociVersion"].split(".")[1]) >= 3:
+        return False
+    section["limit"] = -1
+    return True
 
 
 def explain(error: ConfigError, value: object, name: str) -> ConfigError:

@@ -99,6 +99,7 @@ def sources(podman: Engine) -> None:
         pytest.param("--cpuset-cpus=0", "awk '/^Cpus_allowed_list/ {print $2}' /proc/self/status", "0",
                      id="cpuset-cpus"),
         pytest.param("--pids-limit=17", _cgroup("pids/pids.max", "pids.max"), "17", id="pids-limit"),
+        pytest.param("--pids-limit=-1", _cgroup("pids/pids.max", "pids.max"), "max", id="pids-unlimited"),
         pytest.param("--cgroupns=private", "sed 's/.*://' /proc/self/cgroup | sort -u", "/", id="cgroupns-private"),
         pytest.param("--cgroups=disabled", "grep -c libpod-.*/ /proc/self/cgroup", "0", id="cgroups-disabled",
                      marks=pytest.mark.differs("runc needs cgroups, and podman knows")),

@@ -24,6 +24,7 @@ def test_no_more_processes_than_that(container: Container) -> None:
 @pytest.mark.clause("linux.resources.pids.limit")
 @pytest.mark.differs("runc 1.1 takes 0 for no limit")
 def test_nothing_can_be_forked_when_it_is_0(container: Container) -> None:
+    container.bundle.config["ociVersion"] = "1.3.0"
     container.bundle.linux["resources"] = {"pids": {"limit": 0}}
     container.bundle.script("echo alive; sleep 0 & wait")
 
@@ -31,6 +32,14 @@ def test_nothing_can_be_forked_when_it_is_0(container: Container) -> None:
 
     assert result.output == "alive"
     assert "can't fork" in result.stderr
+
+
+@pytest.mark.parametrize("version", ["1.0.2-dev", "1.2.1+dev", "1.2.0"])
+def test_0_is_no_limit_where_the_bundle_is_older_than_1_3(container: Container, version: str) -> None:
+    container.bundle.config["ociVersion"] = version
+    container.bundle.linux["resources"] = {"pids": {"limit": 0}}
+
+    assert container.output("sleep 0 & wait; echo alive") == "alive"
 
 
 @pytest.mark.clause("linux.resources.pids.limit")
