@@ -322,6 +322,7 @@ def test_calls_of_the_runtime_itself_may_be_answered(
 
     container.run(timeout=20)
 
+    wait_for(lambda: agent.states, "the agent to hear of it")
     assert len(agent.states) == 1
 
 
