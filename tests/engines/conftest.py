@@ -28,7 +28,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = collections.defaultdict[tuple[str, str], collections.Counter[str]](collections.Counter)
     for outcome, column in _COLUMNS.items():
         for report in terminalreporter.stats.get(outcome, []):
-            file, _, test = report.nodeid.partition("::")
+            file, _, test = report.nodeid.rpartition("tests/engines/")[2].partition("::")
             engine = Path(file).stem.removeprefix("test_").partition("_")[0]
             rows[engine, test.partition("[")[0].removeprefix("test_").replace("_", " ")][column] += 1
     terminalreporter.section("engines")

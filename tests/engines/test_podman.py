@@ -419,6 +419,34 @@ def test_the_program_says_when_it_is_ready(podman: Podman, name: str) -> None:
         assert starting.wait(20) == 0
 
 
+def _with_hooks(podman: Podman, **stages: str) -> list[str]:
+    """The words of `podman run` with a shell script as hook of each stage."""
+    for file in podman.place.inside(HOME).glob("hooks/*"):
+        file.unlink()
+    for stage, script in stages.items():
+        hook = {"path": "/bin/sh", "args": ["sh", "-c", script]}
+        text = json.dumps({"version": "1.0.0", "hook": hook, "when": {"always": True}, "stages": [stage]})
+        podman.place.write(f"hooks/{stage}.json", text)
+    words = podman.command(["run", "--rm", _NO_NETWORK, IMAGE, "echo", "program"])
+    return [*words[: words.index("run")], f"--hooks-dir={HOME}/hooks", *words[words.index("run") :]]
+
+
+def test_hooks_run_in_their_order(podman: Podman) -> None:
+    log = podman.place.write("hooked", "")
+    stages = ("prestart", "createRuntime", "createContainer", "poststart", "poststop")
+    words = _with_hooks(podman, **{stage: f"grep -q ociVersion && echo {stage} >> {log}" for stage in stages})
+
+    assert podman.place.run(words).ok().output == "program"
+    assert podman.place.inside(log).read_text().split() == list(stages)
+
+
+@pytest.mark.parametrize("stage", ["prestart", "createRuntime", "createContainer"])
+def test_a_failing_hook_fails_the_container(podman: Podman, stage: str) -> None:
+    words = _with_hooks(podman, **{stage: "echo because >&2; exit 3"})
+
+    podman.place.run(words).failed("hook #0: ", "exit status 3", "because", status=126)
+
+
 def test_files_are_copied_in_and_out(podman: Podman, name: str) -> None:
     up(podman, name)
     podman("cp", podman.place.write("given", "text\n"), f"{name}:/tmp/given")

@@ -113,6 +113,8 @@ def sources(podman: Engine) -> None:
         pytest.param("--privileged",
                      "awk '/^Seccomp:/ {print $2}' /proc/self/status; mount -t tmpfs t /tmp && echo may",
                      "0\nmay", id="privileged"),
+        pytest.param("--privileged --uidmap=0:100000:2000", "mount -t tmpfs t /tmp && readlink /dev/ptmx", "pts/ptmx",
+                     id="privileged-uidmap"),
         pytest.param("--systemd=always", "grep -c -e ' /run tmpfs' -e ' /tmp tmpfs' -e ' /run/lock tmpfs' /proc/mounts",
                      "3", id="systemd"),
     ],

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.needs("root", "nat", "vxlan")
+pytestmark = pytest.mark.needs("root", "nat")
 
 _PATIENCE = 30  # seconds for what the swarm decides
 _SLEEP = (IMAGE, "sleep", "infinity")
@@ -62,15 +62,15 @@ def test_service_is_scaled_up_and_down(made: Belongings) -> None:
     service = made.service("--replicas=2", *_SLEEP)
     two = _running(made, service, 2)
 
-    made.engine("service", "scale", "--detach", f"{service}=4")
-    four = _running(made, service, 4)
+    made.engine("service", "scale", "--detach", f"{service}=12")
+    twelve = _running(made, service, 12)
     made.engine("service", "scale", "--detach", f"{service}=1")
     one = _running(made, service, 1)
 
-    assert two < four
-    assert one < four
+    assert two < twelve
+    assert one < twelve
     wait_for(lambda: made.tasks(service, "--all") == one, "the end of the others", _PATIENCE)
-    assert not any(cgroups_named(task) for task in four - one)
+    assert not any(cgroups_named(task) for task in twelve - one)
 
 
 def test_nothing_is_left_of_a_removed_service(made: Belongings) -> None:
@@ -181,6 +181,7 @@ def test_secrets_and_configurations_are_files_of_the_task(made: Belongings) -> N
     made.engine("config", "rm", "settings")
 
 
+@pytest.mark.needs("vxlan")
 def test_tasks_of_a_network_find_each_other(made: Belongings) -> None:
     here, there = (made.network("--driver=overlay", "--attachable") for _ in range(2))
     names = ["--endpoint-mode=dnsrr", "--hostname={{.Task.ID}}"]

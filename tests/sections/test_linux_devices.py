@@ -114,6 +114,16 @@ def test_a_default_device_may_be_listed(container: Container) -> None:
     assert container.output(f"{_SEEN} /dev/zero") == "character special file 600 1:5 7:0"
 
 
+@pytest.mark.needs("userns")
+@pytest.mark.parametrize("own", [False, True], ids=["the host's user namespace", "its own"])
+def test_ptmx_stays_the_containers_when_listed(container: Container, own: bool) -> None:
+    if own:
+        container.bundle.user_namespace()
+    _add(container, device("c", "/dev/ptmx", 5, 2))
+
+    assert container.output("readlink /dev/ptmx; stat -c %t:%T /dev/pts/ptmx") == "pts/ptmx\n5:2"
+
+
 @pytest.mark.differs("runc follows links of the image before 1.1.9")
 def test_are_never_made_outside(container: Container) -> None:
     """A /dev or a parent that the image has as a symlink leads nowhere else."""

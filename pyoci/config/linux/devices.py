@@ -65,9 +65,12 @@ class Device(Record):
 
 
 def create(init: Init) -> None:
-    """Make every node, inside the root and by descriptor."""
+    """Make every node, inside the root and by descriptor, but /dev/ptmx: that is a link, which default_devices makes.
+
+    The host's, which podman lists with all others of a privileged container, allocates terminals of the host.
+    """
     for device in init.config.linux.devices:
-        if not is_provided(init, device.path):
+        if os.path.normpath(device.path) != "/dev/ptmx" and not is_provided(init, device.path):
             make(init, device)
 
 
