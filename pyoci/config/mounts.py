@@ -103,8 +103,16 @@ def mount_all(init: Init) -> None:
     for place, entry in enumerate(init.config.mounts):
         try:
             _mount(entry, place, init)
+            if os.path.normpath(f"/{entry.destination}") in {"/", "//"}:
+                _see_new_root(init)
         except OSError as error:
             raise _explain(entry, place, error, init) from error
+
+
+def _see_new_root(init: Init) -> None:
+    """Go on in what now covers the root filesystem: a descriptor stays with what it was opened on."""
+    os.close(init.root)
+    init.root = os.open(init.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _mount(entry: Mount, place: int, init: Init) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import signal
@@ -251,14 +252,18 @@ def test_kill(podman: Podman, name: str, given: str, status: int) -> None:
 
 
 def test_signals_of_podman_go_to_the_program(podman: Podman, name: str) -> None:
-    script = "trap 'exit 11' HUP; echo ready; while true; do sleep 0.05; done"
+    script = "trap 'exit 11' USR1; echo ready; while true; do sleep 0.05; done"
     log = podman.place.directory / "foreground"
     process = podman.place.spawn(podman.command(["run", "--name", name, _NO_NETWORK, IMAGE, "sh", "-c", script]), log)
-    wait_for(lambda: log.read_text() == "ready\n", "the trap")
+    wait_for(lambda: podman.attempt("logs", name).output == "ready", "the trap")
 
-    engines.signal_child(process, signal.SIGHUP)
+    def has_ended() -> bool:
+        with contextlib.suppress(ValueError, ProcessLookupError):  # until podman listens, SIGUSR1 does nothing to it
+            engines.signal_child(process, signal.SIGUSR1)
+        return process.poll() is not None
 
-    assert process.wait(20) == 11
+    wait_for(has_ended, "the end of the program")
+    assert process.wait() == 11
 
 
 def test_pause_stands_still_and_unpause_goes_on(podman: Podman, name: str) -> None:

@@ -121,7 +121,10 @@ def sources(podman: Engine) -> None:
 )  # fmt: skip
 def test_run_with(podman: Engine, sources: None, options: str, script: str, found: str) -> None:
     network = [] if "--network" in options else ["--network=none"]
+    mounted, page = podman.place.page()
 
-    said = podman("run", "--rm", *network, *options.split(), engines.IMAGE, "sh", "-c", f"{script}\ntrue")
+    podman(
+        "run", "--rm", mounted, *network, *options.split(), engines.IMAGE, "sh", "-c", f"exec >/said\n{script}\ntrue"
+    )
 
-    assert said.stdout.strip() == found.strip()
+    assert page.read_text().strip() == found.strip()

@@ -82,10 +82,13 @@ def rootless(podman: Podman, user: Rootless) -> Iterator[Rootless]:
         pytest.param("--pid=host --uts=host", "test $$ != 1 && echo more", "more", id="host"),
     ],
 )  # fmt: skip
-def test_run_with(rootless: Rootless, options: str, script: str, found: str) -> None:
-    said = rootless("run", "--rm", "--network=none", *options.split(), IMAGE, "sh", "-c", f"({script}\n)\ntrue").ok()
+def test_run_with(rootless: Rootless, podman: Podman, options: str, script: str, found: str) -> None:
+    mounted, page = podman.place.page()
+    words = ["sh", "-c", f"exec >/said\n{script}\ntrue"]
 
-    assert said.stdout.strip() == found.strip()
+    rootless("run", "--rm", "--network=none", mounted, *options.split(), IMAGE, *words).ok()
+
+    assert page.read_text().strip() == found.strip()
 
 
 def test_life(rootless: Rootless) -> None:

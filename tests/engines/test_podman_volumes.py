@@ -67,9 +67,13 @@ def volume(podman: Engine) -> None:
     ],
 )  # fmt: skip
 def test_mounts(podman: Engine, volume: None, options: str, found: str) -> None:
-    said = podman("run", "--rm", "--network=none", *options.split(), engines.IMAGE, "sh", "-c", _MOUNTS)
+    mounted, page = podman.place.page()
 
-    assert said.output == found
+    podman(
+        "run", "--rm", "--network=none", mounted, *options.split(), engines.IMAGE, "sh", "-c", f"exec >/said; {_MOUNTS}"
+    )
+
+    assert page.read_text().strip() == found
 
 
 @pytest.mark.parametrize(
@@ -95,11 +99,12 @@ def test_mounts(podman: Engine, volume: None, options: str, found: str) -> None:
     ],
 )  # fmt: skip
 def test_files(podman: Engine, volume: None, options: str, script: str, found: str) -> None:
-    script = f"({script}) 2>&1; true"
+    mounted, page = podman.place.page()
+    words = ["sh", "-c", f"exec >/said 2>&1; {script}; true"]
 
-    said = podman("run", "--rm", "--network=none", *options.split(), engines.IMAGE, "sh", "-c", script)
+    podman("run", "--rm", "--network=none", mounted, *options.split(), engines.IMAGE, *words)
 
-    assert said.output.removeprefix("ls: /v/bin/busy*: No such file or directory") == found
+    assert page.read_text().strip().removeprefix("ls: /v/bin/busy*: No such file or directory") == found
 
 
 def test_overlay_keeps_what_is_written_away_from_the_directory(podman: Engine, volume: None) -> None:

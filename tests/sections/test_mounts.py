@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+from tests.support import rootfs
 from tests.support.container import Container
 from tests.support.mountinfo import parse
 
@@ -52,6 +53,20 @@ def test_destination_is_made_when_it_is_missing(container: Container) -> None:
     assert list((made / "deep/dir").iterdir()) == []
     assert (made / "file").read_bytes() == b""
     assert (bundle.path / "data/file").read_text() == "changed\n"
+
+
+@pytest.mark.parametrize("destination", ["/", "//", "/tmp/.."])
+def test_the_root_itself_is_covered(container: Container, destination: str) -> None:
+    other = rootfs.make(container.bundle.path / "other")
+    (other / "marker").write_text("other\n")
+    mounts = container.bundle.config["mounts"]
+    container.bundle.config["mounts"] = []
+    container.bundle.mount(destination, "bind", "other", "bind", "ro")
+    container.bundle.config["mounts"] += mounts
+
+    seen = container.output("cat /marker; touch /new 2>&1; test -e /proc/self && echo proc")
+
+    assert seen.splitlines() == ["other", "touch: /new: Read-only file system", "proc"]
 
 
 @pytest.mark.clause("mounts.destination.relative")

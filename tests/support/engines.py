@@ -169,6 +169,14 @@ class Place:
         """The place's *path*, as we can reach it."""
         return self.root / path.lstrip("/")
 
+    def page(self) -> tuple[str, Path]:
+        """A new file that anybody may write: the option that mounts it at /said, and where we read it.
+
+        conmon loses what a program prints that has ended before conmon accepts the connection of podman run.
+        """
+        path = self.write(f"pages/{next(self._numbers)}", "", 0o666)
+        return f"--volume={path}:/said", self.inside(path)
+
     def write(self, name: str, text: str, mode: int = 0o644) -> str:
         """Write a file below HOME; its path there."""
         path = self.inside(HOME) / name
