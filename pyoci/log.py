@@ -16,7 +16,7 @@ from pyoci import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Detail = str | int | list[str]
 
@@ -35,14 +35,28 @@ class Log:
         self.format = "text"
         self.level = "warning"
         self.warnings: list[str] = []
+        self._entry: Callable[[Mapping[str, Detail]], bytes] | None = None
+        """Where no lines are written, but entries of a service: what makes one."""
 
-    def open(self, path: str) -> None:
-        """Append to the file at *path* from now on. Raises OSError."""
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self.fd = _moved_up(fd)
+    def open(self, target: str) -> None:
+        """Append to *target* from now on: a file, ``file:PATH``, ``journald:ID`` or ``syslog:ID``. Raises OSError."""
+        service, colon, rest = target.partition(":")
+        if colon and service in {"journald", "syslog"}:
+            self._open_service(service, rest or "pyoci")
+            return
+        path = rest if colon and service == "file" else target
+        self.fd = _moved_up(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        self._entry = None
+
+    def _open_service(self, service: str, identifier: str) -> None:
+        from pyoci import journal
+
+        entry = journal.for_journald if service == "journald" else journal.for_syslog
+        self.fd = _moved_up(journal.connect(service))
+        self._entry = lambda fields: entry(identifier, fields)
 
     def close(self) -> None:
-        """Forget the file and everything kept."""
+        """Forget where lines went and everything kept."""
         if self.fd > _STDERR:
             os.close(self.fd)
         self.fd = -1
@@ -80,8 +94,11 @@ class Log:
     def _write(self, level: str, message: str, details: Mapping[str, Detail], fd: int) -> None:
         """One line, in one write(2): others append to the same file."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = as_json if self.format == "json" else as_text
-        text = line({"level": level, "msg": message, "time": now, **details})
+        fields = {"level": level, "msg": message, "time": now, **details}
+        if self._entry and fd == self.fd:
+            os.write(fd, self._entry(fields))
+            return
+        text = as_json(fields) if self.format == "json" else as_text(fields)
         os.write(fd, text.encode("utf-8", "backslashreplace") + b"\n")
 
 

@@ -9,7 +9,7 @@ HELP = Option("--help", "-h", help="show this help")
 
 GLOBAL = (
     Option("--root", value="DIR", help="where containers are remembered; should be on a tmpfs (default: /run/pyoci)"),
-    Option("--log", value="FILE", help="append to this log file"),
+    Option("--log", value="FILE", help="append to this log file, or to the system's: journald:ID or syslog:ID"),
     # Checked when the log is opened, for runc's text.
     Option("--log-format", value="FORMAT", suggested=FORMATS, help="text (default) or json"),
     Option("--log-level", value="LEVEL", choices=LEVELS, help="least important level to log (default: warning)"),
