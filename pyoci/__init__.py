@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyoci.errors import InvalidId as InvalidId
     from pyoci.errors import PyociError as PyociError
     from pyoci.errors import StepError as StepError
+    from pyoci.errors import SystemdError as SystemdError
     from pyoci.errors import Unsupported as Unsupported
     from pyoci.errors import UsageError as UsageError
     from pyoci.errors import WrongStatus as WrongStatus
@@ -75,6 +76,7 @@ _HOMES = {
         "InvalidId",
         "PyociError",
         "StepError",
+        "SystemdError",
         "Unsupported",
         "UsageError",
         "WrongStatus",

@@ -13,6 +13,7 @@
     │   └── WrongStatus        the container is not in a state that allows the operation
     ├── StepError              a step of a container's birth failed
     ├── HookError              a hook failed, timed out or could not be run
+    ├── SystemdError           systemd refused, or does not answer
     └── Unsupported            this kernel or host cannot do what is asked
 
 The text of an error keeps runc's wording where callers match on it; what we know better follows after it.
@@ -112,6 +113,14 @@ class StepError(PyociError):
 
 class HookError(PyociError):
     """A hook failed, timed out or could not be run."""
+
+
+class SystemdError(PyociError):
+    """systemd refused, or does not answer; *name* is the error's on D-Bus."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class Unsupported(PyociError):

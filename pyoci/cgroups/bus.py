@@ -7,6 +7,7 @@ socket when we name none.
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket  # noqa: TID253 (jeepney has loaded it)
 import time
@@ -16,7 +17,7 @@ from jeepney.bus import get_bus
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection
 
-from pyoci.errors import PyociError, Unsupported
+from pyoci.errors import SystemdError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ _MANAGER = DBusAddress(_PATH, bus_name=_NAME, interface=f"{_NAME}.Manager")
 _PROPERTIES = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.DBus.Properties")
 _CALL_SECONDS = 10.0
 _JOB_SECONDS = 30.0  # as runc
-
-
-class BusError(PyociError):
-    """systemd, or the bus, refused; *name* is the error's on D-Bus."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
 
 
 class Systemd:
@@ -61,15 +54,15 @@ class Systemd:
         self._connection.close()
 
     def _call(self, method: str, signature: str = "", *body: object, to: DBusAddress = _MANAGER) -> tuple[Any, ...]:
-        """The reply. Raises BusError."""
+        """The reply. Raises SystemdError."""
         message = new_method_call(to, method, signature or None, body)
         try:
             reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)
         except (OSError, TimeoutError) as error:
-            raise BusError("", f"systemd does not answer {method}: {str(error) or 'timed out'}") from error
+            raise SystemdError(f"systemd does not answer {method}: {str(error) or 'timed out'}") from error
         if reply.header.message_type == MessageType.error:
             name = reply.header.fields.get(4, "")  # ERROR_NAME
-            raise BusError(name, str(reply.body[0]) if reply.body else name)
+            raise SystemdError(str(reply.body[0]) if reply.body else name, name)
         return tuple(reply.body)
 
     def _manager_property(self, name: str) -> Any:
@@ -77,12 +70,8 @@ class Systemd:
 
     def version(self) -> int:
         """systemd's version, without what distributions add to it."""
-        digits = ""
-        for character in str(self._manager_property("Version")).strip('"').removeprefix("v"):
-            if not character.isdigit():
-                break
-            digits += character
-        return int(digits or 0)
+        text = str(self._manager_property("Version")).strip('"').removeprefix("v")
+        return int("".join(itertools.takewhile(str.isdigit, text)) or 0)
 
     def control_group(self) -> str:
         """The manager's own place in the cgroups: empty for the system's, else a path with a slash in front."""
@@ -90,38 +79,35 @@ class Systemd:
         return path.removesuffix("/init.scope").rstrip("/")
 
     def start(self, unit: str, properties: Sequence[Property]) -> None:
-        """Start the transient *unit*. One of that name that has failed gives way. Raises BusError."""
+        """Start the transient *unit*. One of that name that has failed gives way. Raises SystemdError."""
         try:
-            self._job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "replace", list(properties), [])
-        except BusError as error:
+            self._start(unit, properties)
+        except SystemdError as error:
             if error.name != f"{_NAME}.UnitExists":
                 raise
-            self.reset_failed(unit)
-            self._job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "replace", list(properties), [])
+            self._reset_failed(unit)
+            self._start(unit, properties)
+
+    def _start(self, unit: str, properties: Sequence[Property]) -> None:
+        self._job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "replace", [*properties], [])
 
     def stop(self, unit: str) -> None:
-        """Stop *unit* and forget it; one that is not there is no error. Raises BusError."""
-        try:
+        """Stop *unit* and forget it; one that is not there is no error. Raises SystemdError."""
+        with _Gone():
             self._job(unit, "StopUnit", "ss", unit, "replace")
-        except BusError as error:
-            if error.name != f"{_NAME}.NoSuchUnit":
-                raise
-        self.reset_failed(unit)
+        self._reset_failed(unit)
 
-    def reset_failed(self, unit: str) -> None:
+    def _reset_failed(self, unit: str) -> None:
         """Let systemd forget that *unit* failed."""
-        try:
+        with _Gone():
             self._call("ResetFailedUnit", "s", unit)
-        except BusError as error:
-            if error.name != f"{_NAME}.NoSuchUnit":
-                raise
 
     def change(self, unit: str, properties: Sequence[Property]) -> None:
-        """Set *properties* of *unit* until it stops. Raises BusError."""
+        """Set *properties* of *unit* until it stops. Raises SystemdError."""
         self._call("SetUnitProperties", "sba(sv)", unit, True, list(properties))
 
     def _job(self, unit: str, method: str, signature: str, *body: object) -> None:
-        """Call *method* and wait until the job it begins is done. Raises BusError."""
+        """Call *method* and wait until the job it begins is done. Raises SystemdError."""
         rule = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)
         self._call("AddMatch", "s", rule.serialise(), to=message_bus)
         self._call("Subscribe")
@@ -133,12 +119,23 @@ class Systemd:
                     message = self._connection.recv_until_filtered(ended, timeout=deadline - time.monotonic())
                 except (OSError, TimeoutError) as error:
                     text = f"systemd has not finished {method} of {unit} in {_JOB_SECONDS:.0f} s"
-                    raise BusError("", text) from error
+                    raise SystemdError(text) from error
                 _id, path, _unit, result = message.body
                 if path == job:
                     break
         if result != "done":
-            raise BusError("", f"systemd: the job of {unit} ended as {result!r}")
+            raise SystemdError(f"systemd: the job of {unit} ended as {result!r}")
+
+
+class _Gone:
+    """A context in which it is no error that there is no such unit."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """End."""
+        return isinstance(error, SystemdError) and error.name == f"{_NAME}.NoSuchUnit"
 
 
 def _user_bus() -> str:

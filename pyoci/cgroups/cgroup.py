@@ -37,8 +37,10 @@ class Cgroup:
         self.refused: dict[str, OSError] = {}
         """The controllers left out, and why ("" for the v2 hierarchy)."""
 
-    awaits_process = False
-    """Whether it can only be made around a process: ``adopt`` does so (systemd's scopes)."""
+    @property
+    def awaits_process(self) -> bool:
+        """Whether it can only be made around a process: ``adopt`` does so (systemd's scopes)."""
+        return False
 
     @property
     def directories(self) -> list[LegacyDirectory | UnifiedDirectory]:

@@ -9,10 +9,10 @@ from pyoci.cgroups.statistics import (
     device_entry,
     memory_entry,
     nonzero,
-    numbers,
     page_sizes,
     throttling,
 )
+from pyoci.number_list import numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _cpuset(places: Places) -> Json:
     directory = places.get("cpuset")
     if not directory:
         return dict.fromkeys(CPUSET_FLAGS, 0)
-    lists = {name: numbers("".join(directory.lines(f"cpuset.{name}"))) for name in ("cpus", "mems")}
+    lists = {name: sorted(numbers("".join(directory.lines(f"cpuset.{name}")))) for name in ("cpus", "mems")}
     flags = {name: int("".join(directory.lines(f"cpuset.{name}")) or 0) for name in CPUSET_FLAGS}
     return {**nonzero(**lists), **flags}
 

@@ -76,15 +76,6 @@ def device_entry(device: str, operation: str, value: str) -> Json:
     return nonzero(major=int(major), minor=int(minor), op=operation, value=int(value))
 
 
-def numbers(text: str) -> list[int]:
-    """The numbers of a list such as ``0-2,5``."""
-    found: list[int] = []
-    for part in text.split(",") if text else ():
-        first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
-
-
 def page_sizes(names: Iterable[str]) -> list[str]:
     """The sizes of huge pages, by the *names* of files such as ``hugetlb.2MB.max``, sorted as runc does."""
     parts = [name.split(".") for name in names]

@@ -76,9 +76,13 @@ class SystemdCgroup(Cgroup):
         super().__init__(legacy, unified, rootless=rootless, asked=True)
         self.unit = dict(unit)
         """``name``, ``slice``, ``user``; ``started`` once it is ours."""
-        self.awaits_process = not self.unit.get("started")
         self.properties: list[Property] = []
         """What the unit gets besides, from annotations."""
+
+    @property
+    def awaits_process(self) -> bool:
+        """Whether it is still to be made."""
+        return not self.unit.get("started")
 
     def state(self) -> dict[str, object]:
         """What to keep as JSON."""
@@ -96,7 +100,6 @@ class SystemdCgroup(Cgroup):
         except PyociError as error:
             raise StepError(f'unable to start unit "{name}": {error}') from error
         self.unit["started"] = True
-        self.awaits_process = False
         self._make_missing()  # systemd made the directories of the hierarchies it uses
         self.add(pid)
 
@@ -147,7 +150,7 @@ class SystemdCgroup(Cgroup):
 
     def delete(self, timeout: float = 2.0) -> None:
         """Stop the unit, and remove what it left."""
-        if self.unit.get("started"):
+        if not self.awaits_process:
             with self._manager() as systemd:
                 systemd.stop(str(self.unit["name"]))
         super().delete(timeout)

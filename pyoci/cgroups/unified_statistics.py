@@ -8,10 +8,10 @@ from pyoci.cgroups.statistics import (
     device_entry,
     memory_entry,
     nonzero,
-    numbers,
     page_sizes,
     throttling,
 )
+from pyoci.number_list import numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _cpu(directory: UnifiedDirectory) -> Json:
 
 
 def _cpuset(directory: UnifiedDirectory) -> Json:
-    lists = {name: numbers("".join(directory.lines(f"cpuset.{name}.effective"))) for name in ("cpus", "mems")}
+    lists = {name: sorted(numbers("".join(directory.lines(f"cpuset.{name}.effective")))) for name in ("cpus", "mems")}
     return {**nonzero(**lists), **dict.fromkeys(CPUSET_FLAGS, 0)}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pyoci.cgroups.hierarchy import read
 from pyoci.errors import ConfigError
+from pyoci.number_list import numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _ANNOTATION = "org.systemd.property."
 def from_settings(settings: Iterable[tuple[str, str]], version: int) -> Iterator[Property]:
     """The properties a systemd of *version* has for *settings*, as ``Cgroup.write`` takes them."""
     period, quota = 0, 0
-    rules = []
     for names, value in settings:
         name = names.removesuffix("?").rpartition("|")[2]
         text = value.rpartition("|")[2]
@@ -51,28 +51,16 @@ def from_settings(settings: Iterable[tuple[str, str]], version: int) -> Iterator
         elif name == "cpu.idle" and text == "1" and version >= _IDLE_SINCE:
             yield "CPUWeight", ("t", 0)
         elif name in _SETS and version >= _SETS_SINCE:
-            yield _SETS[name], ("ay", bytes(_bits(text)))
+            yield _SETS[name], ("ay", _bits(text))
         elif name == "cpu.max":
             maximum, _, length = text.partition(" ")
             yield from _quota(_number(maximum), int(length or _PERIOD), version)
-        elif name in {"devices.allow", "devices.deny"}:
-            rules.append(_rule(name, value))
         elif name == "cpu.cfs_period_us":
             period = int(text)
         elif name == "cpu.cfs_quota_us":
             quota = int(text)
     if quota or period:
         yield from _quota(quota if quota > 0 else INFINITY, period or _PERIOD, version)
-    if rules:
-        yield from from_device_rules(rules)
-
-
-def _rule(name: str, text: str) -> tuple[bool, str, int, int, str]:
-    """A rule from what is written to ``devices.allow`` or ``devices.deny`` (cgroup-v1/devices.rst)."""
-    kind, _, rest = text.partition(" ")
-    numbers, _, access = rest.partition(" ")
-    major, minor = [_ANY if word == "*" else int(word) for word in (numbers or "*:*").split(":")]
-    return name == "devices.allow", kind, major, minor, access or "rwm"
 
 
 def _number(text: str) -> int:
@@ -90,22 +78,17 @@ def _quota(quota: int, period: int, version: int) -> Iterator[Property]:
         yield "CPUQuotaPeriodUSec", ("t", period)
 
 
-def _bits(numbers: str) -> Iterator[int]:
-    """The bytes of a set such as ``0-3,8``, lowest first."""
-    chosen = 0
-    for part in numbers.split(","):
-        if part.strip():
-            first, _, last = part.partition("-")
-            chosen |= (1 << int(last or first) + 1) - (1 << int(first))
-    while chosen:
-        yield chosen & 255
-        chosen >>= 8
+def _bits(text: str) -> bytes:
+    """The set that *text* lists (``0-3,8``), lowest byte first. Raises ConfigError."""
+    chosen = numbers(text, "linux.resources.cpu")
+    return sum(1 << number for number in chosen).to_bytes(max(chosen, default=0) // 8 + 1, "little")
 
 
 def from_device_rules(rules: Iterable[tuple[bool, str, int, int, str]]) -> Iterator[Property]:
     """The properties for device *rules*: whether to allow, kind, major and minor (-1: any), access.
 
     systemd only knows exceptions that allow; a refusal behind them is left to the rules themselves, which hold besides.
+    It adds to a list it has, and forgets one when it is given none.
     """
     default, allowed = False, list[tuple[str, int, int, str]]()
     for allow, kind, major, minor, access in rules:
@@ -121,6 +104,7 @@ def from_device_rules(rules: Iterable[tuple[bool, str, int, int, str]]) -> Itera
     entries = [
         (name, access) for kind, major, minor, access in allowed for name in _nodes(kind, major, minor, names)
     ]
+    yield "DeviceAllow", ("a(ss)", [])
     yield "DeviceAllow", ("a(ss)", entries)
 
 

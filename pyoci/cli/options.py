@@ -19,7 +19,7 @@ GLOBAL = (
            help="who makes cgroups: cgroupfs (default), systemd or disabled"),
     Option("--rootless", value="BOOL", suggested=("true", "false", "auto"),
            help="ignore missing permission for cgroups: true, false or auto (default)"),
-    Option("--criu", value="FILE", help="ignored, for callers of runc 1.1: criu is looked for in PATH"),
+    Option("--criu", value="FILE", help="ignored: callers of runc 1.1 may give it"),
     Option("--version", "-v", help="print the version"),
     HELP,
 )

@@ -53,21 +53,20 @@ def load(text: bytes, name: str = FILE) -> Config:
         config = Config.read(value)
     except ConfigError as error:
         raise explain(error, value, name) from error
-    return Config.read(value) if _translated(value) else config
+    return _translated(config, value)
 
 
-def _translated(value: Any) -> bool:
-    """Whether *value*, which is valid, had to be put into the words of today's specification.
+def _translated(config: Config, value: Any) -> Config:
+    """*config*, read from *value*, in the words of today's specification.
 
     Before 1.3 a limit of 0 processes was none, and podman before 5.5 says so when it is asked for no limit.
     """
-    section = value
-    for name in ("linux", "resources", "pids"):
-        section = section.get(name) or EMPTY
-    if section.get("limit") != 0 or int(value["ociVersion"].split(".")[1]) >= 3:
-        return False
-    section["limit"] = -1
-    return True
+    if "linux" not in config or "resources" not in config.linux or "pids" not in config.linux.resources:
+        return config
+    if config.linux.resources.pids.limit != 0 or int(config.oci_version.split(".")[1]) >= 3:
+        return config
+    value["linux"]["resources"]["pids"]["limit"] = -1
+    return Config.read(value)
 
 
 def explain(error: ConfigError, value: object, name: str) -> ConfigError:

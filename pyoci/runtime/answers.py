@@ -82,9 +82,8 @@ def limit(cgroup: Cgroup, parsed: Config) -> None:
     For the rules of devices v1 has no single write: between two of them nothing may be made. So all are written before
     init is admitted.
     """
-    if cgroup.version("devices") == 2:
-        cgroup.device_rules(steps.section("linux.resources.devices").rules(parsed.linux.resources.devices))
     resources = parsed.linux.resources
+    cgroup.device_rules(steps.section("linux.resources.devices").rules(resources.devices))
     if "memory" in resources and resources.memory.check_before_update:
         steps.section("linux.resources.memory").refuse_below_usage(resources.memory, cgroup.memory_usage())
     cgroup.write(steps.section("linux.resources").settings(resources, cgroup.version))

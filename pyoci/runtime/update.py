@@ -89,10 +89,12 @@ def _device_rules(cgroup: Cgroup, before: Resources, after: Resources) -> list[t
         return []
     from pyoci.config.linux.resources import device_changes, devices
 
+    rules: tuple[Callable[..., None], Any, Any]
+    rules = (cgroup.device_rules, devices.rules(after.devices), devices.rules(before.devices))
     if cgroup.version("devices") == 2:
-        return [(cgroup.device_rules, devices.rules(after.devices), devices.rules(before.devices))]
-    changes = list(device_changes(before, after, cgroup.version))
-    return [(cgroup.write, changes, list(device_changes(after, before, cgroup.version)))]
+        return [rules]
+    changes, back = (list(device_changes(*pair, cgroup.version)) for pair in ((before, after), (after, before)))
+    return [rules, (cgroup.write, changes, back)]
 
 
 def _set_schemata(container: Container, lines: list[str], undo: Undo) -> None:

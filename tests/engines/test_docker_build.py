@@ -35,8 +35,8 @@ def build(docker: Docker, request: pytest.FixtureRequest, new_id: Callable[[], s
 
 def test_steps_run_and_what_they_make_is_in_the_image(build: Build, box: DockerContainer) -> None:
     build(
-        "ENV GIVEN=value", "WORKDIR /work", "RUN echo $GIVEN > made", "USER alice", "RUN id -un > /tmp/who",
-        'CMD ["cat", "/work/made", "/tmp/who"]',
+        "ENV GIVEN=value", "WORKDIR /place", "RUN echo $GIVEN > made", "USER alice", "RUN id -un > /tmp/who",
+        'CMD ["cat", "/place/made", "/tmp/who"]',
     ).ok()  # fmt: skip
 
     assert box.run(image=build.tag).ok().output == "value\nalice"

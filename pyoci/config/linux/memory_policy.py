@@ -5,8 +5,8 @@ A policy is the process's own and not inherited from the container, so ``exec`` 
 
 from __future__ import annotations
 
-from pyoci.config.number_list import numbers
 from pyoci.errors import ConfigError
+from pyoci.number_list import numbers
 from pyoci.record import Record
 from pyoci.syscalls import sched
 

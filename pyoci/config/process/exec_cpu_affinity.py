@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci.config.number_list import numbers
+from pyoci.number_list import numbers
 from pyoci.record import Record
 
 TYPE_CHECKING = False

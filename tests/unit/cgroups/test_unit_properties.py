@@ -85,10 +85,12 @@ def test_device_rules_are_none_when_everything_is_allowed() -> None:
     assert list(unit_properties.from_device_rules(rules)) == [("DevicePolicy", ("s", "auto"))]
 
 
-def test_device_rules_of_v1_are_read_from_what_is_written() -> None:
-    found = properties(("devices.deny", "a"), ("devices.allow", "c 1:3 rwm"), ("devices.allow", "b *:* m"))
+def test_device_rules_take_the_place_of_those_before() -> None:
+    found = list(unit_properties.from_device_rules([DENY_ALL, (True, "c", 1, 3, "rwm")]))
 
-    assert found["DeviceAllow"] == ("a(ss)", [("/dev/char/1:3", "rwm"), ("block-*", "m")])
+    assert [value for name, value in found if name == "DeviceAllow"] == [
+        ("a(ss)", []), ("a(ss)", [("/dev/char/1:3", "rwm")]),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

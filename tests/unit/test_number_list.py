@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyoci.config.number_list import numbers
 from pyoci.errors import ConfigError
+from pyoci.number_list import numbers
 
 
 @pytest.mark.parametrize(
