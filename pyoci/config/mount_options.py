@@ -123,7 +123,7 @@ class Options:
         elif name in OWN:
             self.own.add(name)
         elif name not in SUPERBLOCK and name not in IGNORED:
-            self.data.append(name)
+            self.data += filter(None, name.split(","))  # podman's last option of a tmpfs may be empty
 
 
 def _changed(attr_set: int, attr_clr: int, change: tuple[int, int]) -> tuple[int, int]:

@@ -241,9 +241,8 @@ def _parameters(entry: Mount, options: mount_options.Options, init: Init) -> lis
     """What the filesystem is told, in order."""
     parameters: list[tuple[str, str | None]] = [(name, None) for name in options.superblock if name != "rw"]
     for text in options.data:
-        for part in text.split(","):
-            name, equals, value = part.partition("=")
-            parameters.append((name, value if equals else None))
+        name, equals, value = text.partition("=")
+        parameters.append((name, value if equals else None))
     if entry.type == "tmpfs" and not any(name == "mode" for name, _ in parameters):
         parameters += _mode_covered(entry.destination, init)
     label = mount_label.option(init.config.linux.mount_label, entry.type)

@@ -274,6 +274,13 @@ def test_unknown_options_reach_the_filesystem_when_it_is_mounted(container: Cont
     assert mounts["/joined"].superblock >= {"size=64k", "mode=700"}
 
 
+@pytest.mark.clause("mounts.options.data")
+def test_empty_option_is_none_when_a_filesystem_is_mounted(container: Container) -> None:
+    container.bundle.mount("/m", "tmpfs", "tmpfs", "", "size=64k,,mode=750", "")
+
+    assert container.output("stat -c %a /m; df -k /m | tail -1 | awk '{ print $2 }'").split() == ["750", "64"]
+
+
 @pytest.mark.clause("mounts.options.data", "mounts.options.acl", "create.cannot-apply")
 @pytest.mark.parametrize(
     "option",
