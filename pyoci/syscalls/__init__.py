@@ -2,6 +2,6 @@
 
 * Everything raises plain OSError(errno, text, path) with a note that names the call: ``mount_setattr(2)``.
 * Descriptors are ints, close-on-exec, and belong to the caller.
-* ``libc`` holds the only ctypes handle. ``process`` and ``files`` load it late: *state*, *kill*, *start* and
+* ``call`` makes them, or ``ffi`` does, by ctypes. ``process`` and ``files`` load it late: *state*, *kill*, *start* and
   *delete* need them without it.
 """

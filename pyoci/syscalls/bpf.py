@@ -5,12 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
-from pyoci.syscalls.ffi import addressof, buffer
-from pyoci.syscalls.libc import error, syscall
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ctypes import Array, c_char
+from pyoci.syscalls.call import address, error, syscall
 
 BPF_PROG_TYPE_CGROUP_DEVICE = 15
 BPF_CGROUP_DEVICE = 6  # the type of attachment
@@ -33,17 +28,17 @@ def prog_load(program_type: int, instructions: bytes, program_license: str = "Ap
 
     When the verifier refuses it, the text of the OSError ends with the verifier's own.
     """
-    code = buffer(instructions or b"\0")
-    words = buffer(program_license.encode() + b"\0")
-    start = (program_type, len(instructions) // _INSTRUCTION, addressof(code), addressof(words))
+    code = bytearray(instructions or b"\0")
+    words = bytearray(program_license.encode() + b"\0")
+    start = (program_type, len(instructions) // _INSTRUCTION, address(code), address(words))
     try:
         return _load(struct.pack("=IIQQIIQ", *start, 0, 0, 0))
     except OSError as failure:
-        log = buffer(_LOG_SIZE)
+        log = bytearray(_LOG_SIZE)
         try:
-            return _load(struct.pack("=IIQQIIQ", *start, 1, _LOG_SIZE, addressof(log)))
+            return _load(struct.pack("=IIQQIIQ", *start, 1, _LOG_SIZE, address(log)))
         except OSError:
-            verdict = log.value.decode(errors="replace").strip()
+            verdict = log.partition(b"\0")[0].decode(errors="replace").strip()
             raise error("bpf", failure.errno or 0, reason=verdict) from None
 
 
@@ -71,12 +66,11 @@ def prog_detach(prog_fd: int, target_fd: int, attach_type: int) -> None:
 def prog_query(target_fd: int, attach_type: int) -> list[int]:
     """The ids of the programs attached to the cgroup *target_fd* itself."""
     capacity = 64  # BPF_CGROUP_MAX_PROGS
-    ids = buffer(4 * capacity)
+    ids = bytearray(4 * capacity)
     layout = struct.Struct("=4IQII")  # target, type, query flags, attach flags (out), ids, count (in, out)
-    data = layout.pack(target_fd, attach_type, 0, 0, addressof(ids), capacity, 0)
-    attributes = buffer(data)
+    attributes = bytearray(layout.pack(target_fd, attach_type, 0, 0, address(ids), capacity, 0))
     _bpf(_PROG_QUERY, attributes)
-    return list(struct.unpack_from(f"={layout.unpack(attributes.raw)[5]}I", ids.raw))
+    return list(struct.unpack_from(f"={layout.unpack(attributes)[5]}I", ids))
 
 
 def prog_get_fd_by_id(program_id: int) -> int:
@@ -84,7 +78,7 @@ def prog_get_fd_by_id(program_id: int) -> int:
     return _bpf(_PROG_GET_FD_BY_ID, struct.pack("=3I", program_id, 0, 0))
 
 
-def _bpf(command: int, attributes: bytes | Array[c_char]) -> int:
+def _bpf(command: int, attributes: bytes | bytearray) -> int:
     """The call; every descriptor it makes is close-on-exec."""
     try:
         return syscall("bpf", command, attributes, len(attributes))

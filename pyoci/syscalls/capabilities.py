@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 
 from pyoci.syscalls import prctl
-from pyoci.syscalls.ffi import c_char_p
-from pyoci.syscalls.libc import bind
+from pyoci.syscalls.call import syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ _VERSION_3 = 0x2008_0522
 _HEADER = struct.pack("=Ii", _VERSION_3, 0)  # struct cap_user_header: of this thread
 _DATA = struct.Struct("=6I")  # effective, permitted, inheritable: the low 32 of each, then the high 32
 
-_capset = bind("capset", c_char_p, c_char_p)
-
 
 def last() -> int:
     """The highest capability this kernel knows."""
@@ -60,7 +57,8 @@ def set_all(effective: Iterable[int], permitted: Iterable[int], inheritable: Ite
     Not through python-prctl: it would leave capabilities newer than its headers as they are.
     """
     words = [sum(1 << number for number in numbers) for numbers in (effective, permitted, inheritable)]
-    _capset(_HEADER, _DATA.pack(*(word & 0xFFFF_FFFF for word in words), *(word >> 32 for word in words)))
+    data = _DATA.pack(*(word & 0xFFFF_FFFF for word in words), *(word >> 32 for word in words))
+    syscall("capset", bytearray(_HEADER), data)  # the kernel may answer in the header
 
 
 def drop_bounding(numbers: frozenset[int]) -> None:

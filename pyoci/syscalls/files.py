@@ -30,6 +30,7 @@ TMPFS_MAGIC = 0x0102_1994
 DEVPTS_SUPER_MAGIC = 0x1CD1
 
 _ATTEMPTS = 128  # against a process that keeps renaming: give up some time rather than never
+_STATFS, _WORD = 256, 8  # struct statfs has 120 bytes and starts with the type, a machine word
 _MAX_LINKS = 40  # as in the kernel's namei.c
 
 
@@ -38,7 +39,7 @@ def openat2(dirfd: int, path: str, flags: int, *, resolve: int, mode: int = 0) -
 
     EAGAIN, by which the kernel says that it lost a race against a rename or mount, is tried again.
     """
-    from pyoci.syscalls.libc import syscall  # late: loads ctypes
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
 
     fields = (flags | os.O_CLOEXEC, mode, resolve)
     how = b"".join([field.to_bytes(8, sys.byteorder) for field in fields])  # struct open_how
@@ -148,11 +149,11 @@ def _link_target(fd: int) -> str | None:
 
 def filesystem(fd: int) -> int:
     """The magic number of the filesystem *fd* is on (fstatfs(2))."""
-    from pyoci.syscalls import ffi, libc  # late: see the module
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
 
-    found = ffi.buffer(256)  # struct statfs has 120 bytes and starts with a long, the type
-    libc.bind("fstatfs", ffi.c_int, ffi.c_char_p)(fd, found)
-    return ffi.c_long.from_buffer(found).value
+    found = bytearray(_STATFS)
+    syscall("fstatfs", fd, found)
+    return int.from_bytes(found[:_WORD], sys.byteorder)
 
 
 def replace(path: str, data: bytes, mode: int = 0o644) -> None:

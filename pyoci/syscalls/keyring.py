@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci.syscalls.ffi import buffer
-from pyoci.syscalls.libc import syscall
+from pyoci.syscalls.call import syscall
 
 KEYCTL_JOIN_SESSION_KEYRING = 1
 KEYCTL_SETPERM = 5
@@ -22,9 +21,9 @@ def join_session_keyring(name: str) -> int:
 
 def describe(key: int) -> str:
     """``type;uid;gid;permissions;name`` of *key*, the permissions in hexadecimal."""
-    text = buffer(4096)
+    text = bytearray(4096)
     syscall("keyctl", KEYCTL_DESCRIBE, key, text, len(text))
-    return os.fsdecode(text.value)
+    return os.fsdecode(bytes(text.partition(b"\0")[0]))
 
 
 def permissions(key: int) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from pyoci.syscalls.ffi import c_char_p, c_int, c_ulong
-from pyoci.syscalls.libc import bind, error, syscall
+from pyoci.syscalls.call import error, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,9 +78,6 @@ MOUNT_ATTR_NODIRATIME = 0x80
 MOUNT_ATTR_IDMAP = 0x0010_0000
 MOUNT_ATTR_NOSYMFOLLOW = 0x0020_0000
 
-_mount = bind("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
-_umount2 = bind("umount2", c_char_p, c_int)
-
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
@@ -96,7 +92,7 @@ def flag_names(flags: int, prefix: str = "MS_") -> str:
 def mount(source: str | None, target: str, fstype: str | None, flags: int = 0, data: str | None = None) -> None:
     """Mount, bind, remount, move or change the propagation of *target*, as *flags* (MS_*) say."""
     try:
-        _mount(_bytes(source), os.fsencode(target), _bytes(fstype), flags, _bytes(data), path=target)
+        syscall("mount", _bytes(source), os.fsencode(target), _bytes(fstype), flags, _bytes(data), path=target)
     except OSError as failure:
         words = [f"type {fstype}"] if fstype else []
         words += [f"source {source}"] if source else []
@@ -107,7 +103,7 @@ def mount(source: str | None, target: str, fstype: str | None, flags: int = 0, d
 
 def umount2(target: str, flags: int = 0) -> None:
     """Unmount *target*; MNT_DETACH lets go at once of what is still in use."""
-    _umount2(os.fsencode(target), flags, path=target)
+    syscall("umount2", os.fsencode(target), flags, path=target)
 
 
 def pivot_root(new: str, old: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from pyoci.syscalls.ffi import c_int
-from pyoci.syscalls.libc import bind
+from pyoci.syscalls.call import syscall
 
 CLONE_NEWTIME = 0x0000_0080
 CLONE_NEWNS = 0x0002_0000
@@ -31,18 +30,15 @@ FLAGS = {
 
 NS_GET_NSTYPE = 0xB703
 
-_unshare = bind("unshare", c_int)
-_setns = bind("setns", c_int, c_int)
-
 
 def unshare(flags: int) -> None:
     """Leave the namespaces *flags* names (CLONE_NEW*, CLONE_FS, CLONE_FILES …) for new ones."""
-    _unshare(flags)
+    syscall("unshare", flags)
 
 
 def setns(fd: int, flags: int = 0) -> None:
     """Enter the namespace *fd* is open on, or those of the pidfd *fd* that *flags* names."""
-    _setns(fd, flags)
+    syscall("setns", fd, flags)
 
 
 def nstype(fd: int) -> int:

@@ -1,4 +1,4 @@
-"""prctl(2), through python-prctl where it is installed.
+"""prctl(2), through python-prctl where it is installed, and the interpreter makes no system calls itself.
 
 That is, through its C module: the Python around it costs 2 ms, and 1.8.1 does not import where libcap's headers know
 more capabilities than it does (NameError). It refuses newer options: ``prctl`` is the plain call for those.
@@ -6,20 +6,20 @@ more capabilities than it does (NameError). It refuses newer options: ``prctl`` 
 
 from __future__ import annotations
 
-from pyoci.syscalls.ffi import c_int, c_ulong
-from pyoci.syscalls.libc import bind
+from pyoci.syscalls.call import BUILT_IN, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-library: ModuleType | None
-try:
-    import _prctl
+library: ModuleType | None = None
+if not BUILT_IN:
+    try:
+        import _prctl
 
-    library = _prctl
-except ImportError:
-    library = None
+        library = _prctl
+    except ImportError:
+        pass
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -33,12 +33,10 @@ PR_CAP_AMBIENT_IS_SET = 1
 PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
-_plain = bind("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
-
 
 def prctl(option: int, second: int = 0, third: int = 0, fourth: int = 0, fifth: int = 0) -> int:
     """The plain call; its result is the option's."""
-    return _plain(option, second, third, fourth, fifth)
+    return syscall("prctl", option, second, third, fourth, fifth)
 
 
 def no_new_privileges() -> None:

@@ -1,4 +1,4 @@
-"""Processes: clone3(2), /proc/PID/stat, close_range(2), pidfd_getfd(2).
+"""Processes: clone3(2), /proc/PID/stat, close_range(2), pidfd_getfd(2), prlimit(2).
 
 The functions that need ctypes import it when called: *state*, *kill* and *delete* only ask who is alive.
 """
@@ -6,6 +6,7 @@ The functions that need ctypes import it when called: *state*, *kill* and *delet
 from __future__ import annotations
 
 import os
+import struct
 
 CLONE_PARENT = 0x0000_8000
 CLONE_INTO_CGROUP = 0x2_0000_0000
@@ -13,6 +14,7 @@ CLOSE_RANGE_CLOEXEC = 4
 
 _SIGACTION = 32  # sizeof(struct sigaction) in the kernel at most: all zero means SIG_DFL
 _SIGSET = 8
+_RLIMIT = 16  # sizeof(struct rlimit64): soft and hard
 
 
 def clone(flags: int = 0, *, cgroup_fd: int = -1) -> int:
@@ -62,20 +64,37 @@ def stat(pid: int) -> list[bytes] | None:
 
 def close_range(first: int, last: int = 2**32 - 1, flags: int = 0) -> None:
     """Close the descriptors from *first* to *last*; with CLOSE_RANGE_CLOEXEC, mark them instead."""
-    from pyoci.syscalls.libc import syscall  # late: loads ctypes
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
 
     syscall("close_range", first, last, flags)
 
 
 def pidfd_getfd(pidfd: int, fd: int) -> int:
     """A duplicate of descriptor *fd* of the process *pidfd*."""
-    from pyoci.syscalls.libc import syscall  # late: loads ctypes
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
 
     return syscall("pidfd_getfd", pidfd, fd, 0)
 
 
 def default_signal(number: int) -> None:
     """Give signal *number* its default action; unlike sigaction(3) also one that the C library keeps for itself."""
-    from pyoci.syscalls.libc import syscall  # late: loads ctypes
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
 
     syscall("rt_sigaction", number, bytes(_SIGACTION), None, _SIGSET)
+
+
+def rlimit(number: int) -> tuple[int, int]:
+    """Our limit *number*, soft and hard; 2**64 - 1 is none."""
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
+
+    found = bytearray(_RLIMIT)
+    syscall("prlimit64", 0, number, None, found)
+    soft, hard = struct.unpack("=QQ", found)
+    return soft, hard
+
+
+def set_rlimit(number: int, soft: int, hard: int) -> None:
+    """Set our limit *number*. Raises OSError(EPERM) where the hard one is raised without CAP_SYS_RESOURCE."""
+    from pyoci.syscalls.call import syscall  # late: loads ctypes
+
+    syscall("prlimit64", 0, number, struct.pack("=QQ", soft, hard), None)

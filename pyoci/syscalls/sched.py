@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from pyoci.syscalls.ffi import c_ulong
-from pyoci.syscalls.libc import bind, syscall
+from pyoci.syscalls.call import syscall
 
 IOPRIO_WHO_PROCESS = 1
-
-_personality = bind("personality", c_ulong)
 
 
 def sched_setattr(
@@ -39,4 +36,4 @@ def set_mempolicy(mode: int, nodes: frozenset[int]) -> None:
 
 def personality(value: int) -> int:
     """Set the execution domain; the former one. 0xffffffff only asks."""
-    return _personality(value)
+    return syscall("personality", value)

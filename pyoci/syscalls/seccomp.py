@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
-from pyoci.syscalls.ffi import addressof, buffer
-from pyoci.syscalls.libc import error, syscall
+from pyoci.syscalls.call import address, error, syscall
 
 FILTER_FLAG_TSYNC = 1
 FILTER_FLAG_LOG = 2
@@ -30,8 +29,8 @@ def set_mode_filter(program: bytes, flags: int = 0) -> int:
         raise error("seccomp", errno.EINVAL, reason=f"{len(program)} bytes are no whole instructions")
     if flags & FILTER_FLAG_TSYNC:
         flags |= FILTER_FLAG_TSYNC_ESRCH
-    instructions = buffer(program or b"\0")
-    fprog = struct.pack("@HP", len(program) // _INSTRUCTION, addressof(instructions))  # struct sock_fprog
+    instructions = bytearray(program or b"\0")
+    fprog = struct.pack("@HP", len(program) // _INSTRUCTION, address(instructions))  # struct sock_fprog
     return syscall("seccomp", _SET_MODE_FILTER, flags, fprog)
 
 

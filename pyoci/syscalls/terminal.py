@@ -1,19 +1,26 @@
-"""Pseudoterminals and terminal attributes: ioctl_tty(2), termios(3)."""
+"""Pseudoterminals and terminal attributes: ioctl_tty(2), termios(3).
+
+The module termios is loaded only where attributes are changed, and never in a container.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import struct
-import termios
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# include/uapi/asm-generic/ioctls.h
+TIOCSCTTY = 0x540E
+TIOCGWINSZ = 0x5413
+TIOCSWINSZ = 0x5414
 TIOCSPTLCK = 0x4004_5431
 TIOCGPTPEER = 0x5441
 
+_WINSIZE = struct.Struct("=4H")  # struct winsize: rows, columns, and two that nobody uses
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # where tcgetattr(3) lists them in Python
 
 
@@ -25,22 +32,24 @@ def open_pty(ptmx_fd: int) -> int:
 
 def set_size(fd: int, rows: int, columns: int) -> None:
     """Set the size of the terminal in characters; its foreground group gets SIGWINCH."""
-    termios.tcsetwinsize(fd, (rows, columns))
+    fcntl.ioctl(fd, TIOCSWINSZ, _WINSIZE.pack(rows, columns, 0, 0))
 
 
 def get_size(fd: int) -> tuple[int, int]:
     """Rows and columns of the terminal."""
-    rows, columns = termios.tcgetwinsize(fd)
+    rows, columns, _, _ = _WINSIZE.unpack(fcntl.ioctl(fd, TIOCGWINSZ, bytes(_WINSIZE.size)))
     return rows, columns
 
 
 def make_controlling(fd: int) -> None:
     """Make *fd* the controlling terminal of our session, which we have to lead and which has none yet."""
-    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(fd, TIOCSCTTY, 0)
 
 
 def raw(fd: int) -> list[Any]:
     """Pass every byte through as it comes (cfmakeraw(3)); the former attributes, for ``restore``."""
+    import termios
+
     saved = termios.tcgetattr(fd)
     wanted = [*saved[:_CC], list(saved[_CC])]
     wanted[_IFLAG] &= ~(
@@ -57,4 +66,6 @@ def raw(fd: int) -> list[Any]:
 
 def restore(fd: int, saved: list[Any]) -> None:
     """Give the terminal back the attributes ``raw`` found, once its output is written."""
+    import termios
+
     termios.tcsetattr(fd, termios.TCSADRAIN, saved)

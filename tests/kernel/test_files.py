@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyoci.syscalls import files, libc
+from pyoci.syscalls import call, files
 
 
 def _where(fd: int) -> str:
@@ -186,10 +186,10 @@ def test_openat2_tries_again_when_it_loses_a_race(
     def racing(name: str, *arguments: object, path: str) -> int:
         calls.append(name)
         if len(calls) <= lost:
-            raise libc.error(name, errno.EAGAIN, path)
+            raise call.error(name, errno.EAGAIN, path)
         return 1000
 
-    monkeypatch.setattr(libc, "syscall", racing)
+    monkeypatch.setattr(call, "syscall", racing)
     if opened:
         assert files.open_in_root(root, "x", os.O_PATH) == 1000
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pyoci.syscalls import libc, namespaces, process
+from pyoci.syscalls import call, namespaces, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def test_pidfd_getfd_shares_the_file_when_allowed(sleeper: int) -> None:
 def test_default_signal_ends_what_was_ignored_when_the_c_library_forbids_to_ask(in_child: InChild, number: int) -> None:
     def child() -> list[bool]:
         ignore = (1).to_bytes(8, sys.byteorder) + bytes(24)  # struct sigaction with SIG_IGN
-        libc.syscall("rt_sigaction", number, ignore, None, 8)
+        call.syscall("rt_sigaction", number, ignore, None, 8)
         before = _ignored() >> (number - 1) & 1
         process.default_signal(number)
         return [bool(before), bool(_ignored() >> (number - 1) & 1)]

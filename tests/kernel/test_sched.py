@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyoci.syscalls import libc, sched
+from pyoci.syscalls import call, sched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def test_sched_setattr_fails_when_the_runtime_is_longer_than_the_deadline() -> N
 
 
 def test_ioprio_set_takes_class_and_level_when_valid(in_child: InChild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(libc.NUMBERS, "ioprio_get", IOPRIO_GET)
+    monkeypatch.setitem(call.NUMBERS, "ioprio_get", IOPRIO_GET)
 
     def child() -> int:
         sched.ioprio_set(sched.IOPRIO_WHO_PROCESS, 0, 2 << 13 | 6)
-        return libc.syscall("ioprio_get", sched.IOPRIO_WHO_PROCESS, 0)
+        return call.syscall("ioprio_get", sched.IOPRIO_WHO_PROCESS, 0)
 
     assert in_child(child, 0) == 2 << 13 | 6
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import resource
-
 from pyoci.errors import ConfigError, StepError
 from pyoci.record import Record, uint64
+from pyoci.syscalls import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ TYPES = {
          "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME")
     )
 }
-INFINITY = 2**64 - 1
-_WRAP = 2**64
 
 
 class Rlimit(Record):
@@ -42,27 +38,22 @@ class Rlimit(Record):
 
 def raise_hard(init: Init) -> None:
     """Raise the hard limits that are too low, before a user namespace is entered: there nobody may any more."""
-    for rlimit in init.process.rlimits if "user" in init.private else ():
-        soft, hard = resource.getrlimit(TYPES[rlimit.type])
-        if hard % _WRAP < rlimit.hard:
-            _set(rlimit.type, soft % _WRAP, rlimit.hard)
+    for limit in init.process.rlimits if "user" in init.private else ():
+        soft, hard = process.rlimit(TYPES[limit.type])
+        if hard < limit.hard:
+            _set(limit.type, soft, limit.hard)
 
 
 def set_all(init: Init) -> None:
     """Set every limit, before the user changes: raising a hard limit needs CAP_SYS_RESOURCE."""
-    for rlimit in init.process.rlimits:
-        _set(rlimit.type, rlimit.soft, rlimit.hard)
+    for limit in init.process.rlimits:
+        _set(limit.type, limit.soft, limit.hard)
 
 
 def _set(kind: str, soft: int, hard: int) -> None:
-    """setrlimit(2); the module takes signed numbers, and says ValueError for the EPERM of a raised hard limit."""
     try:
-        resource.setrlimit(TYPES[kind], (_signed(soft), _signed(hard)))
-    except (ValueError, PermissionError):
-        raise StepError(f"error setting rlimit {kind} to {soft}:{hard}: operation not permitted", errno=errno.EPERM,
-                        field="process.rlimits", call="setrlimit(2)",
+        process.set_rlimit(TYPES[kind], soft, hard)
+    except PermissionError as error:
+        raise StepError(f"error setting rlimit {kind} to {soft}:{hard}: operation not permitted", errno=error.errno,
+                        field="process.rlimits", call="prlimit(2)",
                         hint="raising a hard limit takes CAP_SYS_RESOURCE") from None
-
-
-def _signed(value: int) -> int:
-    return value - _WRAP if value >= _WRAP // 2 else value

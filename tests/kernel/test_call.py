@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import subprocess
@@ -8,11 +7,11 @@ import sys
 
 import pytest
 
-from pyoci.syscalls import libc
+from pyoci.syscalls import call
 
 
 def test_error_names_call_and_path_when_given() -> None:
-    failure = libc.error("mount", errno.EBUSY, "/mnt", "flags MS_BIND")
+    failure = call.error("mount", errno.EBUSY, "/mnt", "flags MS_BIND")
 
     assert isinstance(failure, OSError)
     assert (failure.errno, failure.filename, failure.strerror) == (
@@ -21,26 +20,17 @@ def test_error_names_call_and_path_when_given() -> None:
     assert failure.__notes__ == ["mount(2)"]
 
 
-def test_bind_raises_oserror_when_the_call_fails() -> None:
-    close = libc.bind("close", ctypes.c_int)
-
+def test_syscall_raises_oserror_when_the_call_fails() -> None:
     with pytest.raises(OSError, match="Bad file descriptor") as caught:
-        close(-1, path="nowhere")
+        call.syscall("setns", -1, 0, path="nowhere")
 
     assert (caught.value.errno, caught.value.filename) == (errno.EBADF, "nowhere")
-    assert caught.value.__notes__ == ["close(2)"]
-
-
-def test_bind_looks_the_function_up_when_first_called_only() -> None:
-    missing = libc.bind("no_such_function_anywhere")
-
-    with pytest.raises(AttributeError):
-        missing()
+    assert caught.value.__notes__ == ["setns(2)"]
 
 
 def test_syscall_says_enosys_when_the_number_is_not_known() -> None:
     with pytest.raises(OSError, match="no number known") as caught:
-        libc.syscall("no_such_call")
+        call.syscall("no_such_call")
 
     assert caught.value.errno == errno.ENOSYS
 
@@ -49,7 +39,7 @@ def test_syscall_passes_all_64_bits_when_an_argument_is_large(tmp_path: object) 
     fd = os.open(str(tmp_path), os.O_RDONLY)
     try:
         with pytest.raises(OSError, match="Invalid argument"):  # unknown flags in the upper half are seen
-            libc.syscall("close_range", fd, fd, 1 << 31)
+            call.syscall("close_range", fd, fd, 1 << 31)
     finally:
         os.close(fd)
 
