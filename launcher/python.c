@@ -1,35 +1,44 @@
-/* CPython with pyoci's modules inside, started by pyoci.c.
+/* CPython with pyoci's modules imported, started by pyoci.c.
  *
- * Every command of a runtime is a new process, so what counts is how soon the first line of ours runs. Started as
- * `python3 -I -S script`, the interpreter finds out where its library is, opens a hundred files and decodes them. This
- * program is told when it is built: where the standard library is (STDLIB, EXTENSIONS), and which modules it holds
- * (frozen_modules, written by freeze.py). What is not among them, jsonschema for one, lies where pyoci.c says.
+ * Every command of a runtime is a new process, so what counts is how soon the first line of ours runs. An interpreter
+ * that starts makes some 100 types, imports modules, makes their classes and functions: 20,000 objects that are the same
+ * each time. So this is done once, when pyoci is built: the interpreter, asked by image.py, runs preload.py, writes its
+ * memory to a file and ends. image.py puts that memory into the executable. A process that is started from such an image
+ * goes on where that one ended, as if it had been forked from it: to the interpreter it is the child of a fork.
  *
- * Nothing else in the environment, the current directory or the user's home chooses code: that is CPython's isolated
- * configuration (PEP 587). The Python half of bin/pyoci does the same where this program could not be built.
+ * Nothing in the environment, the current directory or the user's home chooses code: that is CPython's isolated
+ * configuration (PEP 587). bin/pyoci does the same where this program could not be built.
  */
 
 #define _GNU_SOURCE
 #include <Python.h>
 
+#include "memory.h"
+
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
-extern const struct _frozen frozen_modules[];
+PyMODINIT_FUNC PyInit__pyoci(void);
 
-/* encodings is frozen, its hundred modules are not. */
-static const char BEGIN[] = "import encodings\n"
-                            "encodings.__path__.append('" STDLIB "/encodings')\n"
-                            "from pyoci import importer\n"
-                            "importer.install()\n"
-                            "from pyoci.cli import main\n"
-                            "main()\n";
+extern char __data_start[], _end[]; /* the linker's: all variables, the region of memory.c among them */
+
+static int is_image;
+static PyObject *resume; /* preload.py's */
+static PyOS_sighandler_t interrupt;
 
 static void check(PyStatus status)
 {
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
+}
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
 }
 
 static void add_path(PyConfig *config, const char *path)
@@ -42,11 +51,6 @@ static void add_path(PyConfig *config, const char *path)
 /* What the interpreter would find out, or guess, otherwise. */
 static void tell_paths(PyConfig *config)
 {
-    const char *library = getenv(PLACE);
-    if (!library) {
-        fputs("pyoci: this is the interpreter of the command pyoci, which starts it\n", stderr);
-        exit(EXIT_FAILURE);
-    }
     check(PyConfig_SetBytesString(config, &config->executable, EXECUTABLE));
     check(PyConfig_SetBytesString(config, &config->base_executable, EXECUTABLE));
     check(PyConfig_SetBytesString(config, &config->prefix, PREFIX));
@@ -55,15 +59,16 @@ static void tell_paths(PyConfig *config)
     check(PyConfig_SetBytesString(config, &config->base_exec_prefix, PREFIX));
     check(PyConfig_SetBytesString(config, &config->stdlib_dir, STDLIB));
     config->module_search_paths_set = 1;
-    add_path(config, library); /* first: importer.py looks there */
     add_path(config, EXTENSIONS); /* before 200 modules, whose directory need not even be read */
     add_path(config, STDLIB);
-    unsetenv(PLACE);
 }
 
-int main(int argc, char **argv)
+static void initialize(int argc, char **argv)
 {
-    prctl(PR_SET_NAME, "pyoci"); /* the kernel knows but a descriptor's number */
+    PyObjectArenaAllocator arenas = {NULL, take_arena, give_arena_back};
+    PyObject_SetArenaAllocator(&arenas);
+    PyImport_AppendInittab("_pyoci", PyInit__pyoci);
+
     PyPreConfig early;
     PyPreConfig_InitIsolatedConfig(&early);
     early.utf8_mode = 1;
@@ -73,12 +78,85 @@ int main(int argc, char **argv)
     PyConfig_InitIsolatedConfig(&config);
     config.parse_argv = 0;
     config.site_import = 0;
+    config.write_bytecode = 0;
     config.install_signal_handlers = 1; /* Ctrl-C is an exception, so that what was begun is undone */
     check(PyConfig_SetBytesArgv(&config, argc, argv));
     tell_paths(&config);
-
-    PyImport_FrozenModules = frozen_modules;
     check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
-    return PyRun_SimpleString(BEGIN) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void write_memory(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    size_t size = (size_t)(_end - __data_start);
+    if (!file || fwrite(__data_start, 1, size, file) != size || fclose(file))
+        fail(path);
+}
+
+/* python SCRIPT MEMORY: run SCRIPT, then write all variables to MEMORY. */
+static int make_image(int argc, char **argv)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* the interpreter looks, and remembers */
+    initialize(argc, argv);
+    FILE *script = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    if (!script)
+        fail("usage: python SCRIPT MEMORY");
+    if (PyRun_SimpleFileEx(script, argv[1], 1))
+        return EXIT_FAILURE;
+    resume = PyDict_GetItemString(PyModule_GetDict(PyImport_AddModule("__main__")), "resume");
+    if (!resume)
+        fail("the script has no function to resume with");
+    interrupt = PyOS_getsig(SIGINT);
+    close_region();
+    is_image = 1;
+    write_memory(argv[2]);
+    _exit(EXIT_SUCCESS);
+}
+
+/* What CPython does about signals when it starts. */
+static void take_signals(void)
+{
+    PyOS_setsig(SIGPIPE, SIG_IGN);
+    PyOS_setsig(SIGXFSZ, SIG_IGN);
+    if (PyOS_getsig(SIGINT) == SIG_DFL)
+        PyOS_setsig(SIGINT, interrupt);
+}
+
+/* Those of the process as bytes, in a new list. */
+static PyObject *listed(char **texts)
+{
+    PyObject *list = PyList_New(0);
+    for (; list && *texts; texts++) {
+        PyObject *text = PyBytes_FromString(*texts);
+        if (!text || PyList_Append(list, text) < 0)
+            return NULL;
+        Py_DECREF(text);
+    }
+    return list;
+}
+
+static int go_on(char **argv)
+{
+    PyThreadState_Get()->thread_id = PyThread_get_thread_ident();
+    PyOS_AfterFork_Child();
+    take_signals();
+    const char *library = getenv(PLACE);
+    if (!library) {
+        fputs("pyoci: this is the interpreter of the command pyoci, which starts it\n", stderr);
+        return EXIT_FAILURE;
+    }
+    unsetenv(PLACE);
+    PyObject *arguments = listed(argv), *variables = listed(environ);
+    if (arguments && variables && PyObject_CallFunction(resume, "sOO", library, arguments, variables))
+        return EXIT_SUCCESS;
+    PyErr_Print();
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    prctl(PR_SET_NAME, "pyoci"); /* the kernel knows but a descriptor's number */
+    return is_image ? go_on(argv) : make_image(argc, argv);
 }

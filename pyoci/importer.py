@@ -1,11 +1,10 @@
 """Importing pyoci's own modules without asking the file system where they are.
 
 Python's finder lists directories, looks at several names and builds a loader for each module. Of the 80 modules of
-``run`` it is known where they lie. Inside the launcher it is the program itself; elsewhere this importer opens the
-bytecode at once, by Python's rules: bytecode that is missing, of another Python or older than its source is left to
-the ordinary importer.
+``run`` it is known where they lie. This importer opens the bytecode at once, by Python's rules: bytecode that is
+missing, of another Python or older than its source is left to the ordinary importer.
 
-The installed command uses it; whoever imports pyoci as a library never notices.
+The script bin/pyoci uses it; whoever imports pyoci as a library never notices.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import posix
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
-from _imp import get_frozen_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 
 _PREFIX = __package__ + "."
 _SELF = "pyoci/importer.py"
-_FROZEN = "__file__" not in globals()
-# The launcher puts the directory it is installed in first.
-_ABOVE = f"{sys.path[0]}/" if _FROZEN else __file__[: -len(_SELF)]
+_ABOVE = __file__[: -len(_SELF)]
 _TAG = f".{sys.implementation.cache_tag}.pyc"
 # PEP 552: the magic number, flags (0: checked by time), the source's time and size.
 _HEADER = 16
@@ -40,7 +36,7 @@ class Importer:
         """Where *name* is and what it holds, or None for a module that is not ours or not compiled."""
         if not name.startswith(_PREFIX):
             return None
-        found = _frozen(name) if _FROZEN else _compiled(name)
+        found = _compiled(name)
         if found is None:
             return None
         path, code = found
@@ -59,15 +55,6 @@ class Importer:
         module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # as find_spec made it
         code: CodeType = module.__spec__.loader_state  # type: ignore[union-attr]  # the same
         exec(code, vars(module))  # noqa: S102 (this is what a loader does)
-
-
-def _frozen(name: str) -> tuple[str, CodeType] | None:
-    """The source and the code of the module *name*, if it is in the launcher."""
-    try:
-        code: CodeType = get_frozen_object(name)
-    except ImportError:
-        return None
-    return _ABOVE + code.co_filename, code
 
 
 def _compiled(name: str) -> tuple[str, CodeType] | None:

@@ -6,11 +6,10 @@ here, for the encoder cannot. A property test holds all of it to the standard mo
 
 from __future__ import annotations
 
-import _json
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _WHITESPACE = " \t\n\r"
 
@@ -27,7 +26,23 @@ class _Options:
     memo: dict[str, str] = {}  # noqa: RUF012 (the scanner wants an attribute)
 
 
-_scan = _json.make_scanner(_Options)  # type: ignore[arg-type]  # any object with these attributes
+class _Codec:
+    """The C functions, once they are needed: their module is one of those an image of the interpreter cannot hold."""
+
+    scan: Callable[[str, int], tuple[Any, int]]
+    encode: Callable[[object, int], tuple[str, ...]]
+    quote: Callable[[str], str]
+
+    def __getattr__(self, name: str) -> Any:
+        import _json
+
+        self.scan = _json.make_scanner(_Options)  # type: ignore[arg-type]  # any object with these attributes
+        self.quote = _json.encode_basestring
+        self.encode = _json.make_encoder(None, _refuse, self.quote, None, ":", ",", False, False, True)
+        return vars(self)[name]
+
+
+_codec = _Codec()
 
 
 def loads(text: str | bytes) -> object:
@@ -38,7 +53,7 @@ def loads(text: str | bytes) -> object:
     while text[start : start + 1] in _WHITESPACE and start < len(text):
         start += 1
     try:
-        value, end = _scan(text, start)
+        value, end = _codec.scan(text, start)
     except StopIteration as stop:
         raise ValueError(_describe("expected a value", text, stop.value)) from None
     except RecursionError:
@@ -46,7 +61,7 @@ def loads(text: str | bytes) -> object:
     except SystemError:  # the scanner finds no JSONDecodeError, a ValueError, where nobody has imported it
         import json.decoder  # noqa: F401
 
-        value, end = _scan(text, start)
+        value, end = _codec.scan(text, start)
     if rest := text[end:].lstrip(_WHITESPACE):
         raise ValueError(_describe("unexpected text after the value", text, len(text) - len(rest)))
     return value
@@ -64,7 +79,7 @@ def dumps(value: object, indent: int = 0) -> str:
     A surrogate without its other half, be it from config.json or for a byte of a path that is no UTF-8, becomes an
     escape: no encoding has it.
     """
-    text = "".join(_pieces(value, "\n", " " * indent) if indent else _encode(value, 0))
+    text = "".join(_pieces(value, "\n", " " * indent) if indent else _codec.encode(value, 0))
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -72,18 +87,15 @@ def _refuse(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, True)
-
-
 def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:
     """*value* over several lines; *newline* begins those at its level."""
     if isinstance(value, dict) and value:
-        items = ((_json.encode_basestring(key) + ": ", item) for key, item in value.items())
+        items = ((_codec.quote(key) + ": ", item) for key, item in value.items())
         yield from _enclosed("{}", items, newline, indent)
     elif isinstance(value, list | tuple) and value:
         yield from _enclosed("[]", (("", item) for item in value), newline, indent)
     else:
-        yield from _encode(value, 0)
+        yield from _codec.encode(value, 0)
 
 
 def _enclosed(brackets: str, items: Iterator[tuple[str, object]], newline: str, indent: str) -> Iterator[str]:

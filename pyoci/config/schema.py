@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+import pyoci
 from pyoci import json_text
 from pyoci.record import RANGES, expected
 
@@ -28,7 +29,7 @@ _KINDS = {"integer": "an integer", "string": "a string", "boolean": "a boolean",
 
 def load(name: str = "config") -> dict[str, Any]:
     """The schema of *name*: config, state or features. Raises FileNotFoundError when it was not installed."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = pyoci.__path__[0]
     places = [os.path.join(base, "spec", f"{name}.schema.json") for base in (package, os.path.dirname(package))]
     place = next((place for place in places if os.path.exists(place)), places[0])
     with open(place, "rb", buffering=0) as file:

@@ -1,0 +1,121 @@
+"""The image of the interpreter: its memory leads nowhere else, and each process from it is one of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from array import array
+from pathlib import Path
+
+import pytest
+
+from launcher import image, link
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(bool(link.missing()), reason=link.missing())
+
+TOP = Path(image.__file__).parents[1]
+WORD = 8
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory it is built in: the program is there, and its image as ``pyoci``."""
+    directory = tmp_path_factory.mktemp("image")
+    link.build_interpreter(directory / "pyoci", directory)
+    return directory
+
+
+def run(program: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PYOCI_LIBRARY": str(TOP), **variables}
+    return subprocess.run([program, *words], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_holds_every_module_that_it_can() -> None:
+    paths = {str(path.relative_to(TOP)) for path in TOP.glob("pyoci/**/*.py")}
+    left_out = {f"{name.replace('.', '/')}.py" for name in image.LEFT_OUT}
+
+    assert {code.co_filename for code in image.compiled().values()} == paths - left_out
+
+
+def copied(program: Path) -> int:
+    """How many pointers into the C library the loader copies into the program's variables, each time it starts."""
+    lines = subprocess.check_output(["readelf", "--relocs", "--wide", program], text=True).splitlines()
+    return sum("R_X86_64_COPY" in line and "environ" not in line for line in lines)  # that one leads to the stack
+
+
+def elsewhere(maps: str, program: Path) -> list[range]:
+    """What a process has mapped besides the program: all of that is somewhere else in the next process.
+
+    Not its stack, where frames were to which objects that are no more still point, and not what is nobody's: there lies
+    the descriptor of the thread, which is put right when the process goes on.
+    """
+    found = []
+    for line in maps.splitlines():
+        place, *_, name = line.split()
+        if name.startswith(("/", "[")) and name not in {str(program), "[stack]"}:
+            start, _, end = place.partition("-")
+            found.append(range(int(start, 16), int(end, 16)))
+    return found
+
+
+def test_leads_out_of_the_program_nowhere(built: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"exec(open({str(TOP / 'launcher/preload.py')!r}).read())\nopen({str(tmp_path / 'maps')!r}, 'w').write("
+        "open('/proc/self/maps').read())\n"
+    )
+    with (built / "modules").open() as modules:
+        subprocess.run([built / "python", script, tmp_path / "memory"], stdin=modules, env={}, check=True)
+    others = elsewhere((tmp_path / "maps").read_text(), built / "python")
+    memory = (tmp_path / "memory").read_bytes()
+    words = array("Q", memory[: len(memory) // WORD * WORD])
+    lowest = min(place.start for place in others)
+
+    leading = [hex(word) for word in words if word >= lowest and any(word in place for place in others)]
+
+    assert len(leading) == copied(built / "python")
+
+
+def test_is_started_as_a_process_of_its_own(built: Path) -> None:
+    assert run(built / "pyoci", "--version").stdout.startswith("pyoci version ")
+    assert "unknown command" in run(built / "pyoci", "bogus").stderr
+
+
+def test_says_who_starts_it_when_somebody_else_does(built: Path) -> None:
+    done = subprocess.run([built / "pyoci", "--version"], env={}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("pyoci: this is the interpreter")
+
+
+def signals(pid: int) -> dict[str, int]:
+    """The sets of signals the process *pid* ignores and catches."""
+    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {name: int(lines[name], 16) for name in ("SigIgn", "SigCgt")}
+
+
+def has(mask: int, number: signal.Signals) -> bool:
+    return bool(mask >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_signals_are_as_in_any_interpreter(built: Path, tmp_path: Path, ignored: bool) -> None:
+    os.mkfifo(tmp_path / "log")  # opening it waits for a reader
+    trap = "trap '' INT; " if ignored else ""
+    words = ["sh", "-c", f'{trap}exec "$@"', "sh", built / "pyoci", "--log", tmp_path / "log", "state", "none"]
+    with subprocess.Popen(words, env={"PYOCI_LIBRARY": str(TOP)}) as process:
+        wait_for(lambda: is_waiting(process.pid), "the process to wait for a reader")
+        found = signals(process.pid)
+        process.kill()
+
+    assert has(found["SigIgn"], signal.SIGPIPE)
+    assert has(found["SigIgn"], signal.SIGINT) is ignored
+    assert has(found["SigCgt"], signal.SIGINT) is not ignored
+
+
+def is_waiting(pid: int) -> bool:
+    """Whether it is an image that waits in a system call."""
+    name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+    return name == "pyoci" and rest.split()[0] == "S"
