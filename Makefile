@@ -25,11 +25,11 @@ FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	validate vm bench man dist install clean
+	validate test-vm bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ARGS=…      goes to pytest:  make unit ARGS='-k sysctl'"
 	@echo "  RUNTIME=…   tests another runtime:  make integration RUNTIME=/usr/sbin/runc"
@@ -80,7 +80,7 @@ engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, i
 	@tools/packages --idle $(ENGINES)
 	$(PYTEST) --dist loadfile tests/engines $(ARGS)
 
-vm: $(VENV)/.tested ## the commands and sections in a virtual machine with systemd and cgroup v2: see tests/vm/run
+test-vm: $(VENV)/.tested ## tests in a virtual machine with systemd and cgroup v2 (ARGS='--cgroup v1'; --shell)
 	tests/vm/run $(ARGS)
 
 validate: $(VENV)/.installed $(VENV)/.tested $(RUNTIME_TOOLS)/runtimetest ## the validation programs of runtime-tools

@@ -8,6 +8,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,7 @@ class Runtime:
         """Run a command to its end. *stdin* is a text or a file; other keywords are those of subprocess.Popen."""
         number = next(self._number)
         stdout, stderr = (self.directory / f"{number}.{stream}" for stream in ("out", "err"))
+        limit = timeout * PATIENCE
         given = None
         if isinstance(stdin, str):
             given = self.directory / f"{number}.in"
@@ -95,7 +98,7 @@ class Runtime:
         with stdout.open("wb") as out, stderr.open("wb") as err, open(given or os.devnull, "rb") as text:
             finished = subprocess.run(
                 command,
-                **{"stdin": text if given else stdin, "stdout": out, "stderr": err, "timeout": timeout, **kwargs},
+                **{"stdin": text if given else stdin, "stdout": out, "stderr": err, "timeout": limit, **kwargs},
                 check=False,
             )
         result = Result(command, finished.returncode, stdout, stderr)
