@@ -7,7 +7,7 @@ import errno
 import os
 import time
 
-from pyoci.container import store
+from pyoci.container import processes, store
 from pyoci.errors import ContainerError, Ignoring, WrongStatus
 from pyoci.syscalls import pidfd
 
@@ -27,7 +27,7 @@ def kill(root: str, container_id: str, signal: int, all: bool = False) -> None: 
     """
     container = store.Store(root).load(container_id)
     if all:
-        container.cgroup().kill(signal)
+        processes.signal(container, signal)
     elif not container.is_alive():
         raise WrongStatus("container not running")
     else:
@@ -36,7 +36,7 @@ def kill(root: str, container_id: str, signal: int, all: bool = False) -> None: 
 
 def _send(container: Container, signal: int) -> None:
     if signal == _SIGKILL and not container.record["privatePids"]:
-        container.cgroup().kill(signal)  # no pid namespace dies with init
+        processes.signal(container, signal)  # no pid namespace dies with init
         return
     try:
         fd = os.pidfd_open(container.pid)
@@ -59,7 +59,7 @@ def end(container: Container) -> None:
         with Ignoring(WrongStatus):
             _send(container, _SIGKILL)
     if alive or not container.record.get("privatePids"):  # nobody outlives the init of a pid namespace
-        container.cgroup().kill(_SIGKILL)
+        processes.signal(container, _SIGKILL)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while container.is_alive():
         if time.monotonic() > deadline:

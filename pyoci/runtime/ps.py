@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from pyoci.container import processes
 from pyoci.container.store import Store
 from pyoci.errors import PyociError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from pyoci.container.container import Container
 
 # Engines call with an empty environment.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -20,8 +19,7 @@ def pids(root: str, container_id: str) -> list[int]:
 
     Raises ContainerNotFound.
     """
-    container = Store(root).load(container_id)
-    return sorted(_in_cgroup(container)) or ([container.pid] if container.is_alive() else [])
+    return processes.of(Store(root).load(container_id))
 
 
 def table(root: str, container_id: str, options: Sequence[str] = ()) -> str:
@@ -30,17 +28,6 @@ def table(root: str, container_id: str, options: Sequence[str] = ()) -> str:
     Raises ContainerNotFound, and PyociError when ps fails or prints no process ids.
     """
     return _only(pids(root, container_id), _host_processes(options or ("-ef",)))
-
-
-def _in_cgroup(container: Container) -> list[int]:
-    """What its cgroup holds; nothing when cgroups are disabled."""
-    cgroup = container.record["cgroup"]
-    if not cgroup:
-        return []
-    from pyoci import cgroups
-
-    assert isinstance(cgroup, dict)
-    return cgroups.load(cgroup).pids()
 
 
 def _host_processes(options: Sequence[str]) -> str:
