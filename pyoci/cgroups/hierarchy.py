@@ -74,21 +74,28 @@ def _usual_place(root: str, names: tuple[str, ...], own: str, *, alone: bool) ->
     """Mount point and own path, where systemd mounts this hierarchy; None unless our own cgroup is there."""
     name = ",".join(names).removeprefix("name=")
     mount = f"{root}/{name or 'unified'}" if names or not alone else root
+    return (mount, own) if _is_there(mount, own, names) else None
+
+
+def _is_there(mount: str, own: str, names: tuple[str, ...]) -> bool:
+    """Whether our own cgroup is to be seen below *mount*."""
     witness = "cgroup.procs" if names else "cgroup.controllers"
-    return (mount, own) if os.path.exists(f"{mount}{own.rstrip('/')}/{witness}") else None
+    return os.path.exists(f"{mount}{own.rstrip('/')}/{witness}")
 
 
 def _other_place(
     mounts: list[tuple[str, str, str, set[str]]], names: tuple[str, ...], own: str
 ) -> tuple[str, str] | None:
-    """Mount point and own path according to mountinfo; None when our cgroup is on none of the mounts."""
+    """Mount point and own path according to mountinfo; None when our cgroup is on none of the mounts.
+
+    In a container these may be the host's mounts, covered by an empty directory.
+    """
     wanted = "cgroup" if names else "cgroup2"
     for root, mount, fstype, options in mounts:
-        if fstype == wanted and options.issuperset(names):
-            if root == "/":
-                return mount, own
-            if own == root or own.startswith(root + "/"):
-                return mount, own[len(root) :] or "/"
+        if fstype == wanted and options.issuperset(names) and f"{own}/".startswith(f"{root.rstrip('/')}/"):
+            below = own[len(root.rstrip("/")) :] or "/"
+            if _is_there(mount, below, names):
+                return mount, below
     return None
 
 

@@ -16,7 +16,7 @@ import stat
 
 from pyoci.config import cgroup_mount, copy_up, mount_options
 from pyoci.config.linux import id_mappings, mount_label
-from pyoci.errors import ConfigError, StepError
+from pyoci.errors import ConfigError, Ignoring, StepError
 from pyoci.record import Record
 from pyoci.syscalls import files, mount
 
@@ -68,8 +68,9 @@ def prepare(init: Init) -> None:
     for place, entry in enumerate(init.config.mounts):
         options = entry.parsed()
         idmapped = entry.is_idmapped
-        if options.is_bind and not init.rootless and (idmapped or init.new_user_namespace):
-            trees[place] = _open_source(entry, options, init)
+        if options.is_bind and (idmapped or init.new_user_namespace):
+            with Ignoring(PermissionError):  # without a mount namespace of ours; the container has one, and tries
+                trees[place] = _open_source(entry, options, init)
         if idmapped:
             if place not in trees:
                 reason = "id-mapped mounts need a bind mount and root's privileges"
@@ -328,7 +329,8 @@ def _explain(entry: Mount, place: int, error: OSError, init: Init) -> StepError:
 
 def _hint(entry: Mount, error: OSError, init: Init) -> str | None:
     if entry.type == "proc" and error.errno == errno.EPERM:
-        return "the kernel mounts a new /proc in a user namespace only where the present one is fully visible"
+        return ("the kernel mounts a new /proc in a user namespace only where the present one is fully visible: "
+                "unmask the /proc of the container around this one, or bind-mount it instead")
     if entry.type == "devpts" and error.errno == errno.EINVAL and init.new_user_namespace:
         return "the gid= of devpts must be mapped in the user namespace"
     if entry.parsed().is_bind and error.errno == errno.ENOENT and not os.path.exists(entry.source_path(init.bundle)):

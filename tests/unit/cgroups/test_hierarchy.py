@@ -45,10 +45,15 @@ def test_mounted_finds_hybrid_without_mountinfo_when_each_is_at_its_usual_place(
 
 def test_mounted_reads_mountinfo_when_a_hierarchy_is_elsewhere(host) -> None:
     mountinfo = (
-        "31 23 0:28 / /mnt/a\\040b rw,relatime shared:9 - cgroup cgroup rw,cpuacct,cpu\n"
+        "31 23 0:28 / ROOT/a\\040b rw,relatime shared:9 - cgroup cgroup rw,cpuacct,cpu\n"
         "32 23 0:29 / /proc rw - proc proc rw\n"
     )
-    assert host("3:cpu,cpuacct:/a\n", (), mountinfo) == [(1, ("cpu", "cpuacct"), "/mnt/a b", "/a")]
+    found = host("3:cpu,cpuacct:/a\n", ("a b/a/cgroup.procs",), mountinfo)
+    assert found == [(1, ("cpu", "cpuacct"), "ROOT/a b", "/a")]
+
+
+def test_mounted_leaves_out_what_is_covered(host) -> None:
+    assert host("1:pids:/\n", (), "31 23 0:28 / ROOT/pids rw - cgroup cgroup rw,pids\n") == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +67,7 @@ def test_mounted_reads_mountinfo_when_a_hierarchy_is_elsewhere(host) -> None:
 )
 def test_mounted_counts_from_the_root_of_the_mount_when_only_a_part_is_mounted(host, own, root, expected) -> None:
     mountinfo = f"31 23 0:28 {root} ROOT/pids rw - cgroup cgroup rw,pids\n"
-    found = host(f"1:pids:{own}\n", ("pids/cgroup.procs",), mountinfo)
+    found = host(f"1:pids:{own}\n", ("pids/cgroup.procs", "pids/y/cgroup.procs"), mountinfo)
     assert found == ([] if expected is None else [(1, ("pids",), "ROOT/pids", expected)])
 
 
