@@ -37,8 +37,9 @@ def find(
 
     *cgroups_path* is ``linux.cgroupsPath``: an absolute one is meant from the mount point, a relative one from the
     runtime's own cgroup; on v2 from the one above that, because a cgroup with processes cannot have controllers
-    below it. Without one, the container's id is used as a relative path. All this is as in runc. For systemd it is
-    ``slice:prefix:name``, and *annotations* ask for properties of the unit.
+    below it. Without one, the container's id is used as a relative path. All this is as in runc; but a *rootless*
+    runtime, to which only its own cgroup is delegated, stays inside. For systemd it is ``slice:prefix:name``, and
+    *annotations* ask for properties of the unit.
     """
     if manager == "disabled":
         return load({"disabled": True})
@@ -50,7 +51,8 @@ def find(
     path = _clean(cgroups_path or container_id)
     if not hierarchies:
         return _without_hierarchy(forgive=rootless and not cgroups_path)
-    legacy, unified = _directories([_description(place, path, len(hierarchies) == 1) for place in hierarchies])
+    alone = len(hierarchies) == 1
+    legacy, unified = _directories([_description(place, path, alone, rootless) for place in hierarchies])
     return Cgroup(legacy, unified, rootless=rootless, asked=bool(cgroups_path))
 
 
@@ -92,13 +94,24 @@ def _clean(path: str) -> str:
     return f"/{clean}" if path.startswith("/") else clean
 
 
-def _description(place: Hierarchy, path: str, alone: bool) -> dict[str, object]:
+def _description(place: Hierarchy, path: str, alone: bool, rootless: bool = False) -> dict[str, object]:
     """As ``Directory.state`` gives it."""
     if not path.startswith("/"):
-        base = place.own if place.version == 1 else os.path.dirname(place.own)
-        path = f"{base.rstrip('/')}/{path}"
+        path = f"{_base(place, rootless).rstrip('/')}/{path}"
     found = {"version": place.version, "names": place.names, "mount": place.mount, "path": place.mount + path}
     return {**found, "alone": alone} if place.version == 2 else found
+
+
+def _base(place: Hierarchy, rootless: bool) -> str:
+    """Where relative paths begin."""
+    above = os.path.dirname(place.own)
+    if place.version == 1 or (rootless and not _is_writable(place, above) and _is_writable(place, place.own)):
+        return place.own
+    return above
+
+
+def _is_writable(place: Hierarchy, path: str) -> bool:
+    return os.access(place.mount + path, os.W_OK, effective_ids=True)
 
 
 def _find_unit(

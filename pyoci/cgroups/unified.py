@@ -9,6 +9,7 @@ import time
 
 from pyoci.cgroups.directory import Directory, write
 from pyoci.cgroups.hierarchy import read
+from pyoci.errors import Ignoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 DELEGATE = "/sys/kernel/cgroup/delegate"
 _DELEGATED = "cgroup.procs cgroup.subtree_control cgroup.threads"  # where that file is missing (before Linux 4.15)
 _FREEZE_SECONDS = 2.0
+_LEAF = "pyoci.callers"
+_ROUNDS = 100  # against processes that fork while they are moved
 
 
 class UnifiedDirectory(Directory):
@@ -51,8 +54,12 @@ class UnifiedDirectory(Directory):
             if read(f"{path}/cgroup.type").strip() == "domain invalid":
                 write(f"{path}/cgroup.type", "threaded")
 
-    def enable(self, controllers: Iterable[str]) -> None:
-        """Switch *controllers* on as far as possible; what is refused shows when a limit is written."""
+    def enable(self, controllers: Iterable[str], *, making_room: bool = False) -> None:
+        """Switch *controllers* on as far as possible; what is refused shows when a limit is written.
+
+        The kernel refuses it where processes are ("no internal processes"). *making_room*, those beside us in our own
+        cgroup move down with us, into a leaf: it happens where nothing above that cgroup is ours to use.
+        """
         path = self.mount
         for part in self.path[len(self.mount) + 1 :].split("/"):
             enabled = read(f"{path}/cgroup.subtree_control").split()
@@ -62,14 +69,17 @@ class UnifiedDirectory(Directory):
                     write(f"{path}/cgroup.subtree_control", " ".join([f"+{name}" for name in missing]))
             except OSError:
                 for name in missing:
-                    self._enable(path, name)
+                    self._enable(path, name, making_room=making_room)
             path = f"{path}/{part}"
 
-    def _enable(self, path: str, name: str) -> None:
+    def _enable(self, path: str, name: str, *, making_room: bool) -> None:
         try:
             write(f"{path}/cgroup.subtree_control", f"+{name}")
         except OSError as error:
-            self.refused.setdefault(name, error)
+            if making_room and error.errno == errno.EBUSY and _make_room(path):
+                self._enable(path, name, making_room=False)
+            else:
+                self.refused.setdefault(name, error)
 
     def write(self, name: str, value: str) -> None:
         """Write one file, switching its controller on where that was not done before."""
@@ -81,7 +91,7 @@ class UnifiedDirectory(Directory):
                 raise
         else:
             return
-        self.enable([controller])
+        self.enable([controller], making_room=True)
         if not self._is_enabled(controller):
             cause = self.refused.get(controller)
             reason = f"controller {controller} cannot be enabled" + (f": {cause}" if cause else "")
@@ -173,3 +183,19 @@ class UnifiedDirectory(Directory):
     def memory_usage(self) -> int:
         """The bytes in use."""
         return self.number("memory.current") or 0
+
+
+def _make_room(path: str) -> bool:
+    """Move the processes of our own cgroup into a leaf of it; whether *path* is our own, and they are gone."""
+    here, leaf = Directory((), path, path), Directory((), path, f"{path}/{_LEAF}")
+    if os.getpid() not in here.pids(recursive=False):
+        return False
+    leaf.create()
+    for _ in range(_ROUNDS):
+        left = here.pids(recursive=False)
+        for pid in left:
+            with Ignoring(ProcessLookupError):
+                leaf.add(pid)
+        if not left:
+            return True
+    return False

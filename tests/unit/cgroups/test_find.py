@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pyoci import cgroups
@@ -43,6 +45,21 @@ def test_find_refuses_when_the_path_is_the_root_itself(path) -> None:
 
 def test_find_stays_at_the_root_when_our_own_v2_cgroup_is_the_root() -> None:
     assert cgroups.find("a", "box", hierarchies=[Hierarchy(2, (), "/v2", "/")]).paths() == {"": "/v2/a"}
+
+
+@pytest.mark.parametrize(
+    ("rootless", "writable", "path"),
+    [
+        pytest.param(True, ["/v2/own/x"], "/v2/own/x/box", id="only our own is delegated to us"),
+        pytest.param(True, ["/v2/own", "/v2/own/x"], "/v2/own/box", id="the one above as well"),
+        pytest.param(True, [], "/v2/own/box", id="none is"),
+        pytest.param(False, ["/v2/own/x"], "/v2/own/box", id="root"),
+    ],
+)
+def test_find_stays_in_our_own_v2_cgroup_when_nothing_above_is_ours(monkeypatch, rootless, writable, path) -> None:
+    monkeypatch.setattr(os, "access", lambda file, *_, **__: file in writable)
+
+    assert cgroups.find(None, "box", rootless=rootless, hierarchies=[V2]).paths() == {"": path}
 
 
 def test_find_refuses_when_there_is_no_hierarchy() -> None:
