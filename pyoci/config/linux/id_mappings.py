@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pyoci.container.init import Init
 
 _SHOWN = 5  # mappings in a message
-_LIMITS = "ids may not be mapped twice, and there may be 340 mappings that fit on a page of memory as text"
+_HINTS = {
+    errno.EINVAL: "ids may not be mapped twice, and there may be 340 mappings that fit on a page of memory as text",
+    # Of these, a container's root may lack the first two.
+    errno.EPERM: "it takes CAP_SETUID and CAP_SETGID, CAP_SETFCAP as well to map id 0, and ids that are mapped here",
+}
 
 
 class IdMapping(Record):
@@ -45,14 +49,14 @@ def write(pid: int, uid_mappings: Sequence[IdMapping], gid_mappings: Sequence[Id
     Without root's privileges one may map one's own id, and other ids with the help of newuidmap and newgidmap,
     which know the ranges in /etc/subuid and /etc/subgid. Raises StepError, and Unsupported without those programs.
     """
-    if os.geteuid() == 0 or _is_own(uid_mappings, os.geteuid()):
+    own = os.geteuid(), os.getegid()
+    if own[0] == 0 or _is_own(uid_mappings, own[0]):
         _write(pid, "uid_map", text(uid_mappings))
     else:
         _delegate("newuidmap", pid, uid_mappings)
-    if os.geteuid() == 0:
-        _write(pid, "gid_map", text(gid_mappings))
-    elif _is_own(gid_mappings, os.getegid()):
-        _write(pid, "setgroups", "deny")  # since Linux 3.19 (CVE-2014-8989): or else no gid_map
+    if _is_own(gid_mappings, own[1]):
+        _write_own_gid(pid, text(gid_mappings))
+    elif own[0] == 0:
         _write(pid, "gid_map", text(gid_mappings))
     else:
         _delegate("newgidmap", pid, gid_mappings)
@@ -62,6 +66,17 @@ def _is_own(mappings: Sequence[IdMapping], own: int) -> bool:
     return [(entry.host_id, entry.size) for entry in mappings] == [(own, 1)]
 
 
+def _write_own_gid(pid: int, line: str) -> None:
+    """Map one's own group, which takes CAP_SETGID, or since Linux 3.19 that setgroups(2) is denied (CVE-2014-8989)."""
+    try:
+        _write(pid, "gid_map", line)
+    except StepError as error:
+        if error.details["errno"] != errno.EPERM:
+            raise
+        _write(pid, "setgroups", "deny")
+        _write(pid, "gid_map", line)
+
+
 def _write(pid: int, name: str, lines: str) -> None:
     path = f"/proc/{pid}/{name}"
     try:
@@ -69,9 +84,8 @@ def _write(pid: int, name: str, lines: str) -> None:
             file.write(lines.encode())
     except OSError as error:
         shown = ", ".join(lines.splitlines()[:_SHOWN]) + (", …" if lines.count("\n") > _SHOWN else "")
-        hint = _LIMITS if error.errno == errno.EINVAL else None
-        raise StepError(f"cannot write {shown} to {path}: {(error.strerror or '').lower()}",
-                        field=_field(name), file=path, errno=error.errno, hint=hint) from error
+        raise StepError(f"cannot write {shown} to {path}: {(error.strerror or '').lower()}", field=_field(name),
+                        file=path, errno=error.errno, hint=_HINTS.get(error.errno or 0)) from error
 
 
 def _field(name: str) -> str:
