@@ -43,7 +43,8 @@ class Store:
         """Take the id: make its directory, locked. Raises ContainerExists."""
         path = self.path(container_id)
         try:
-            os.makedirs(self.root, mode=0o700, exist_ok=True)  # noqa: TID251 (the host's directory)
+            # Sticky: what is so in $XDG_RUNTIME_DIR no clean-up removes (XDG Base Directory Specification).
+            os.makedirs(self.root, mode=0o1700, exist_ok=True)  # noqa: TID251 (the host's directory)
             os.mkdir(path, 0o711)
         except FileExistsError:
             raise ContainerExists(container_id) from None
