@@ -6,6 +6,7 @@ import errno
 import os
 import time
 
+from pyoci import log
 from pyoci.errors import ContainerError, Unsupported
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _SIGKILL = 9
+_DELEGATION = "a user has limits where a cgroup of v2 is delegated to him; systemd does that: --systemd-cgroup"
 _KILL_ROUNDS = 100  # against processes that fork faster than they are listed
 
 
@@ -40,6 +42,11 @@ class Cgroup:
     @property
     def awaits_process(self) -> bool:
         """Whether it can only be made around a process: ``adopt`` does so (systemd's scopes)."""
+        return False
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether it is systemd's, which can ``attach`` a process that we may not move."""
         return False
 
     @property
@@ -94,6 +101,9 @@ class Cgroup:
             for directory in self.directories:
                 directory.remove_parents()
             raise
+        if self.refused and not self.directories:
+            cause = next(iter(self.refused.values()))
+            log.warning(f"the container has no cgroup, so nothing is limited or counted: {_worded(cause)}")
 
     def _make_missing(self) -> None:
         for directory in self.directories:
@@ -169,9 +179,9 @@ class Cgroup:
         cause = self.refused.get(controller) or self.refused.get("")
         if self.unified and controller not in self.refused:
             return self.unified
-        reason = f": {cause}" if cause else ""
+        reason = f": {_worded(cause)}" if cause else ""
         text = f"cannot set {controller} limit: container could not join or create cgroup{reason}"
-        raise Unsupported(text, file=name) from cause
+        raise Unsupported(text, file=name, hint=_DELEGATION if self.rootless else None) from cause
 
     def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
         """On v2, apply the rules about devices; on v1 they are settings like others."""
@@ -195,6 +205,9 @@ class Cgroup:
 
     def adopt(self, pid: int) -> None:
         """Make a cgroup that ``awaits_process``, with *pid* in it."""
+
+    def attach(self, pid: int, sub: Mapping[str, str] | None = None) -> None:
+        """Have systemd move *pid* in, where it ``is_unit``."""
 
     def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
         """Descriptors of the v1 ``tasks`` files, with which a process moves itself by ``cgroups.walk_in``.
@@ -329,6 +342,10 @@ class Cgroup:
         """The memory in use, in bytes."""
         memory = self._memory()
         return memory.memory_usage() if memory else 0
+
+
+def _worded(error: OSError) -> str:
+    return f'"{error.filename}": {(error.strerror or "").lower()}'
 
 
 def _send(pids: Iterable[int], signal: int) -> None:
