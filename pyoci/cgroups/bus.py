@@ -106,6 +106,10 @@ class Systemd:
         """Set *properties* of *unit* until it stops. Raises SystemdError."""
         self._call("SetUnitProperties", "sba(sv)", unit, True, list(properties))
 
+    def attach(self, unit: str, below: str, pid: int) -> None:
+        """Move a process into the cgroup of *unit*, or into the one *below* it. Raises SystemdError."""
+        self._call("AttachProcessesToUnit", "ssau", unit, below, [pid])
+
     def _job(self, unit: str, method: str, signature: str, *body: object) -> None:
         """Call *method* and wait until the job it begins is done. Raises SystemdError."""
         rule = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)

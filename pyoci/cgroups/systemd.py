@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyoci.cgroups import unit_properties
 from pyoci.cgroups.cgroup import Cgroup
-from pyoci.errors import ConfigError, PyociError, StepError
+from pyoci.errors import ConfigError, Ignoring, PyociError, StepError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ class SystemdCgroup(Cgroup):
         """Whether it is still to be made."""
         return not self.unit.get("started")
 
+    @property
+    def is_unit(self) -> bool:
+        """It is."""
+        return True
+
     def state(self) -> dict[str, object]:
         """What to keep as JSON."""
         return {**super().state(), "unit": self.unit}
@@ -102,6 +107,12 @@ class SystemdCgroup(Cgroup):
         self.unit["started"] = True
         self._make_missing()  # systemd made the directories of the hierarchies it uses
         self.add(pid)
+
+    def attach(self, pid: int, sub: Mapping[str, str] | None = None) -> None:
+        """Have systemd move *pid* into the unit, or into a cgroup below it. Raises SystemdError."""
+        below = self._below(self.unified, sub or {}) if self.unified else ""
+        with self._manager() as systemd:
+            systemd.attach(str(self.unit["name"]), below, pid)
 
     def _first_properties(self, pid: int) -> list[Property]:
         name = str(self.unit["name"])
@@ -151,6 +162,6 @@ class SystemdCgroup(Cgroup):
     def delete(self, timeout: float = 2.0) -> None:
         """Stop the unit, and remove what it left."""
         if not self.awaits_process:
-            with self._manager() as systemd:
+            with Ignoring(Unsupported), self._manager() as systemd:  # a user's manager has gone with its units
                 systemd.stop(str(self.unit["name"]))
         super().delete(timeout)

@@ -33,6 +33,8 @@ class Init:
         """Whether an existing container is entered (``exec``)."""
         self.rootless = False
         """Whether the runtime lacks root's privileges on the host."""
+        self.awaits_adoption = False
+        """Whether the process does not enter its cgroup, but is moved there by systemd."""
         self.new_user_namespace = False
         self.is_its_own_stage = False
         """Whether one process can do it all: no namespace is wanted that holds only children."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyoci.config import Config
     from pyoci.config.hooks import Hook
     from pyoci.container.container import Container
+    from pyoci.container.init import Init
     from pyoci.runtime.birth import Birth
     from pyoci.runtime.options import Options
     from pyoci.runtime.steps import Step
@@ -43,14 +44,15 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, o
     birth.on_death = lambda status: _describe_death(status, cgroup)
 
 
-def walking_in(tasks: list[int], *, adopted: bool = False) -> Step:
-    """The step by which a process enters the cgroups of *tasks* itself: on v1 much faster than being moved.
+def walking_in(tasks: list[int]) -> Step:
+    """The step by which a process enters the cgroups of *tasks* itself: on v1 much faster than being moved."""
 
-    One that is *adopted* is moved, and waits for that.
-    """
-    if adopted:
-        return "cgroups.walk_in", lambda init: init.channel.ask("adoption")
-    return "cgroups.walk_in", lambda _: cgroups.walk_in(tasks)
+    def walk_in(init: Init) -> None:
+        if init.awaits_adoption:
+            init.channel.ask("adoption")
+        cgroups.walk_in(tasks)
+
+    return "cgroups.walk_in", walk_in
 
 
 def make_resctrl_group(container: Container, parsed: Config, undo: Undo) -> Callable[[int], object]:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     Names = tuple[str | Step, ...]
 
 _SIGKILL = 9
+_HINTS = {
+    errno.EPERM: "without root's privileges a container needs a user namespace of its own: linux.namespaces",
+    errno.EACCES: "to leave our cgroup for the container's takes cgroup.procs of one above both: "
+    "'systemd-run --user --scope' starts a command where a user has that",
+}
 _KINDS = {kind.__name__: kind for kind in (ConfigError, ContainerError, HookError, StepError, Unsupported)}
 
 
@@ -56,9 +61,13 @@ class Birth:
 
     def fork(self, cgroup_fd: int = -1) -> None:
         """Fork *stage*, on v2 straight into the cgroup of *cgroup_fd*, which is closed. It goes on by itself."""
-        self.stage_pid = process.clone(self.init.clone_flags, cgroup_fd=cgroup_fd)
-        if cgroup_fd >= 0:
-            os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
+        try:
+            self.stage_pid = process.clone(self.init.clone_flags, cgroup_fd=cgroup_fd)
+        except OSError as error:
+            raise steps.explain("", error, _HINTS.get(error.errno or 0)) from error
+        finally:
+            if cgroup_fd >= 0:
+                os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
         if self.stage_pid == 0:
             self._channel.close()
             for fd in self.kept_from_child:

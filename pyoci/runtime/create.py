@@ -181,7 +181,8 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
         tasks = cgroup.tasks()
-        birth = Birth(init, (answers.walking_in(tasks, adopted=cgroup.awaits_process), *STAGE), inside, START)
+        init.awaits_adoption = cgroup.awaits_process
+        birth = Birth(init, (answers.walking_in(tasks), *STAGE), inside, START)
         birth.kept_from_child = [container.lock_fd]
         birth.kept_from_runtime = [init.start_fd, init.result_fd, *tasks]
         answers.attend(birth, container, cgroup, parsed, options)
@@ -210,7 +211,7 @@ def _init(container: Container, parsed: Config, options: Options) -> Init:
     init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
     init.is_its_own_stage = steps.section("linux.namespaces").hold_parents(parsed.linux.namespaces)
     init.clone_flags = namespaces.CLONE_NEWPID if init.is_its_own_stage and "pid" in init.private else 0
-    init.rootless = os.geteuid() != 0
+    init.rootless = options.is_rootless()
     init.no_pivot, init.no_new_keyring = options.no_pivot, options.no_new_keyring
     init.preserve_fds, init.given_environment = options.preserve_fds, options.environment()
     init.hook_state = {**container.state("creating"), "pid": 1 if "pid" in init.private else 0}

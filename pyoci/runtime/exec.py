@@ -9,7 +9,7 @@ from pyoci.config import checks
 from pyoci.config.process import Process
 from pyoci.container import store
 from pyoci.container.init import Init
-from pyoci.errors import ConfigError, PyociError, WrongStatus
+from pyoci.errors import ConfigError, PyociError, StepError, WrongStatus
 from pyoci.runtime import answers, create, handover
 from pyoci.runtime.birth import Birth
 from pyoci.runtime.foreground import Foreground
@@ -114,7 +114,7 @@ def _init(container: Container, parsed: Config, wanted: Process, options: Option
     init = Init(container.id, parsed, wanted, container.bundle)
     init.joining = True
     init.private = frozenset(kind for kind in namespaces.FLAGS if not namespaces.same(kind, container.pid))
-    init.rootless = os.geteuid() != 0
+    init.rootless = options.is_rootless()
     init.root = _root_of(container) if container.record.get("sharesMounts") else -1
     init.no_new_keyring = bool(container.record["noNewKeyring"])
     init.preserve_fds, init.given_environment = options.preserve_fds, options.environment()
@@ -150,13 +150,23 @@ def _join(init: Init, pidfd: int) -> None:
 
 
 def _fork(birth: Birth, cgroup: Cgroup, sub: dict[str, str], init_pid: int) -> None:
-    """Fork into the cgroup; where the container has divided its own further (EBUSY), into that of its init."""
+    """Fork into the cgroup.
+
+    Where the container has divided its own further (EBUSY), into that of its init; where only systemd may move us
+    there (EACCES: a user at a session of logind's), that does.
+    """
     try:
         birth.fork(cgroup.directory_fd(sub))
-    except OSError as error:
-        if error.errno != errno.EBUSY or sub:
+    except StepError as error:
+        number = error.details.get("errno")
+        if number == errno.EBUSY and not sub:
+            birth.fork(cgroup.directory_fd_of(init_pid))
+        elif number == errno.EACCES and cgroup.is_unit:
+            birth.init.awaits_adoption = True
+            birth.fork()
+            cgroup.attach(birth.stage_pid, sub)
+        else:
             raise
-        birth.fork(cgroup.directory_fd_of(init_pid))
 
 
 def _sub_cgroups(given: tuple[str, ...]) -> dict[str, str]:

@@ -78,14 +78,14 @@ def take(steps: list[Step], init: Init) -> None:
             raise
 
 
-def explain(name: str, error: OSError) -> StepError:
+def explain(name: str, error: OSError, hint: str | None = None) -> StepError:
     """What the kernel refused, in which step, at which call, on which file."""
     calls = getattr(error, "__notes__", [])
     files = " → ".join(f'"{file}"' for file in (error.filename, error.filename2) if file is not None)
     parts = [name, *calls, files, (error.strerror or str(error)).lower()]
     message = ": ".join([part for part in parts if part])
     call = calls[0] if calls else None
-    return StepError(message, step=name or None, errno=error.errno, file=error.filename, call=call)
+    return StepError(message, step=name or None, errno=error.errno, file=error.filename, call=call, hint=hint)
 
 
 class Refuse:

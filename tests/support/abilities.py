@@ -102,6 +102,11 @@ def _unified_controllers() -> set[str]:
     return set()
 
 
+def unified_mount() -> Path:
+    """Where cgroup v2 is mounted. Raises StopIteration."""
+    return Path(next(iter(_mounts_of("cgroup2"))))
+
+
 def _has_listener() -> bool:
     """Whether seccomp(2) knows the user notification (Linux 5.0)."""
     sizes = ctypes.create_string_buffer(16)
@@ -148,6 +153,8 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "leaf-weight": (Path("/sys/fs/cgroup/blkio/blkio.leaf_weight").exists, "blkio.leaf_weight (until Linux 5.0)"),
     "kernel-memory": (lambda: _older_than(5, 16), "a limit of kernel memory (until Linux 5.15)"),
     "cgroup2": (lambda: _filesystem_of(_CGROUP_ROOT) == "cgroup2", "the unified cgroup hierarchy alone"),
+    "cgroup2-mounted": (lambda: bool(_mounts_of("cgroup2")), "cgroup v2, also beside v1"),
+    "cgroup2-hugetlb": (lambda: "hugetlb" in _unified_controllers(), "the hugetlb controller in cgroup v2"),
     "cgroup2-memory": (lambda: "memory" in _unified_controllers(), "the memory controller in cgroup v2"),
     "cgroup2-cpu": (lambda: "cpu" in _unified_controllers(), "the cpu controller in cgroup v2"),
     "cgroup2-pids": (lambda: "pids" in _unified_controllers(), "the pids controller in cgroup v2"),
