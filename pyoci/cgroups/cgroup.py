@@ -38,6 +38,7 @@ class Cgroup:
         """Whether config.json names the place: then it must be possible."""
         self.refused: dict[str, OSError] = {}
         """The controllers left out, and why ("" for the v2 hierarchy)."""
+        self._left_out: list[LegacyDirectory] = []
 
     @property
     def awaits_process(self) -> bool:
@@ -66,12 +67,14 @@ class Cgroup:
     def mounts(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """What a mount of type ``cgroup`` shows: name, directory and further names of each hierarchy.
 
-        The only one has no name on a v2 host.
+        The only one has no name on a v2 host. Of a v1 hierarchy that is left out only the place is shown (no
+        directory): podman mounts the one of systemd there.
         """
         found = [
-            (os.path.basename(directory.mount), directory.path, directory.names if len(directory.names) > 1 else ())
-            for directory in self.legacy
-        ]
+            (os.path.basename(directory.mount), directory.path if directory in self.legacy else "",
+             directory.names if len(directory.names) > 1 else ())
+            for directory in (*self.legacy, *self._left_out)
+        ]  # fmt: skip
         if self.unified:
             found.append((os.path.basename(self.unified.mount) if found else "", self.unified.path, ()))
         return found
@@ -125,6 +128,7 @@ class Cgroup:
         if directory is self.unified:
             self.unified = None
         else:
+            self._left_out += [other for other in self.legacy if other is directory]
             self.legacy = [other for other in self.legacy if other is not directory]
 
     def _refuse_unfit(self) -> None:

@@ -33,7 +33,8 @@ def mount_at(entry: mounts.Mount, options: Options, init: Init) -> None:
     mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=options.attr_set, attr_clr=options.attr_clr)
     mount.attach(tree, target)
     for name, directory, _ in hierarchies:
-        _bind(name, directory, tree, options)
+        if directory:
+            _bind(name, directory, tree, options)
     os.close(tree)
     os.close(target)
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pyoci.container.init import Init
 
 _LONGEST_PARAMETER = 255  # of one fsconfig(2) string
+_IDMAP_HINTS = {
+    errno.EINVAL: "its filesystem has no id-mapped mounts",
+    errno.EPERM: "only root of the user namespace in which its filesystem was mounted may",
+}
 _NEVER_SYMLINKS = frozenset(("proc", "sysfs"))
 
 
@@ -92,9 +96,9 @@ def _map_ids(tree: int, entry: Mount, options: mount_options.Options, init: Init
         mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | recursive, attr_set=mount.MOUNT_ATTR_IDMAP,
                             userns_fd=namespace)
     except OSError as error:
-        hint = "its filesystem has no id-mapped mounts" if error.errno == errno.EINVAL else None
         raise StepError(f'cannot map the ids of "{entry.source}": {str(error.strerror).lower()}', errno=error.errno,
-                        field=f"mounts[{place}]", file=entry.source, call="mount_setattr(2)", hint=hint) from error
+                        field=f"mounts[{place}]", file=entry.source, call="mount_setattr(2)",
+                        hint=_IDMAP_HINTS.get(error.errno or 0)) from error
     finally:
         os.close(namespace)
 

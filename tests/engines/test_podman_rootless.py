@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("userns", "newuidmap")
 
 _USER, _HOME = 4000, f"{HOME}/ruth"
+_MAP = "tr -s ' ' < /proc/self/uid_map"
 _LINES = {
     "passwd": f"ruth:x:{_USER}:{_USER}::{_HOME}:/bin/sh\n",
     "group": f"ruth:x:{_USER}:\n",
@@ -80,6 +81,17 @@ def rootless(podman: Podman, user: Rootless) -> Iterator[Rootless]:
         pytest.param("--sysctl=net.ipv4.ip_forward=1 --hostname=named", "hostname; cat /proc/sys/net/ipv4/ip_forward",
                      "named\n1", id="sysctl"),
         pytest.param("--pid=host --uts=host", "test $$ != 1 && echo more", "more", id="host"),
+        pytest.param("--userns=auto:size=1000", _MAP, "0 1 1000", id="auto"),
+        pytest.param("--userns=nomap", _MAP, "0 1 65536", id="nomap"),
+        pytest.param("--uidmap=0:1:10 --uidmap=100:11:10 --gidmap=0:1:200", _MAP, "0 1 10\n 100 11 10", id="uidmap"),
+        pytest.param("--userns=keep-id:uid=200,gid=210", "id -u; id -g", "200\n210", id="keep-id, renamed"),
+        pytest.param("--cgroups=disabled", "id -u", "0", id="no cgroups"),
+        pytest.param("--cgroupns=host", "touch /sys/fs/cgroup/x 2>/dev/null || echo refused", "refused", id="cgroupns"),
+        pytest.param("--systemd=always", "ls -d /sys/fs/cgroup", "/sys/fs/cgroup", id="systemd"),
+        pytest.param("--volume=named:/v:U --user=1000", "touch /v/new; stat -c %u /v", "1000", id="volume given away"),
+        pytest.param("--oom-score-adj=-500", "cat /proc/self/oom_score_adj", "0", id="oom"),
+        pytest.param("--cap-drop=all", "grep CapEff /proc/self/status", "CapEff:\t0000000000000000", id="no privilege"),
+        pytest.param("--group-add=keep-groups", "id -u", "0", id="groups"),
     ],
 )  # fmt: skip
 def test_run_with(rootless: Rootless, podman: Podman, options: str, script: str, found: str) -> None:
@@ -101,6 +113,26 @@ def test_life(rootless: Rootless) -> None:
     rootless("restart", "--time=0", "one").ok()
     rootless("stop", "--time=5", "one").ok()
     assert rootless("inspect", "--format={{.State.Status}}", "one").ok().output == "exited"
+
+
+def test_stop_wait_and_pause(rootless: Rootless) -> None:
+    rootless("run", "-d", "--name=two", "--network=none", IMAGE).ok()
+
+    assert rootless("exec", "--user=1000:29", "--workdir=/tmp", "two", "pwd").ok().output == "/tmp"
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        rootless("pause", "two").ok()
+        rootless("unpause", "two").ok()
+    else:
+        rootless("pause", "two").failed("rootless containers with cgroup V1", status=125)
+    rootless("kill", "--signal=KILL", "two").ok()
+    assert rootless("wait", "two").ok().output == "137"
+
+
+def test_the_runtime_in_unshare(rootless: Rootless, podman: Podman) -> None:
+    podman.place.write("ruth/plain/config.json", "{}")
+
+    assert rootless("unshare", podman.runtime, "list", "--quiet").ok().output == ""
+    rootless("unshare", podman.runtime, "create", "--bundle", f"{_HOME}/plain", "x").failed("config.json")
 
 
 def test_what_cannot_be_executed(rootless: Rootless) -> None:

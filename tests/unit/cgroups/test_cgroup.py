@@ -168,6 +168,7 @@ def test_rootless_create_goes_without_when_nothing_is_limited(monkeypatch, make_
     found.create()
     found.write([("devices.deny", "a")])
     assert (found.paths(), found.version("pids")) == ({}, 1)
+    assert found.mounts() == [("pids,devices", "", ("pids", "devices"))]
     found.delete()
 
 
