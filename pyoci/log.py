@@ -45,14 +45,14 @@ class Log:
             self._open_service(service, rest or "pyoci")
             return
         path = rest if colon and service == "file" else target
-        self.fd = _moved_up(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        self.fd = moved_up(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
         self._entry = None
 
     def _open_service(self, service: str, identifier: str) -> None:
         from pyoci import journal
 
         entry = journal.for_journald if service == "journald" else journal.for_syslog
-        self.fd = _moved_up(journal.connect(service))
+        self.fd = moved_up(journal.connect(service))
         self._entry = lambda fields: entry(identifier, fields)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ def _quoted(name: str, value: Detail) -> str:
     return text if plain else json_text.dumps(text)
 
 
-def _moved_up(fd: int) -> int:
+def moved_up(fd: int) -> int:
     """The same file on a descriptor no caller passes on; the low one is closed."""
     import fcntl
 

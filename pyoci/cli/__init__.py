@@ -93,6 +93,8 @@ def _run(words: list[str], arguments: Arguments) -> int:
         operands = parse(words, GLOBAL, arguments.values, positional_after=1)
     finally:
         _open_log(arguments)  # whatever else is wrong, engines read the reason there
+    if path := arguments.text("trace"):
+        _start_trace(path)
     if arguments.flag("version"):
         return _show("version", arguments)
     if arguments.flag("help") or not operands or operands[0] == "help":
@@ -152,6 +154,15 @@ def _open_log(arguments: Arguments) -> None:
             raise PyociError(f"cannot open the log {path}: {error.strerror}", file=path, errno=error.errno) from error
     if form not in log.FORMATS:
         raise UsageError(f"invalid log-format: {form}")
+
+
+def _start_trace(path: str) -> None:
+    from pyoci import trace
+
+    try:
+        trace.start(path)
+    except OSError as error:
+        raise PyociError(f"cannot open the trace {path}: {error.strerror}", file=path, errno=error.errno) from error
 
 
 def _report(error: BaseException, arguments: Arguments) -> int:

@@ -13,6 +13,7 @@ GLOBAL = (
     # Checked when the log is opened, for runc's text.
     Option("--log-format", value="FORMAT", suggested=FORMATS, help="text (default) or json"),
     Option("--log-level", value="LEVEL", choices=LEVELS, help="least important level to log (default: warning)"),
+    Option("--trace", value="FILE", help="write what is done, and how long it takes, for chrome://tracing or Perfetto"),
     Option("--debug", help="log everything that is done, and where unexpected errors come from"),
     Option("--systemd-cgroup", help='let systemd make cgroups; cgroupsPath is then "slice:prefix:name"'),
     Option("--cgroup-manager", value="NAME", choices=("cgroupfs", "systemd", "disabled"),
