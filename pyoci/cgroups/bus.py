@@ -16,13 +16,16 @@ from jeepney import DBusAddress, MatchRule, MessageType, new_method_call
 from jeepney.bus import get_bus
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection
+from jeepney.wrappers import DBusErrorResponse
 
 from pyoci.errors import SystemdError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any, Self
+
+    from jeepney import Message
 
     Property = tuple[str, tuple[str, object]]
     """Name, D-Bus signature and value."""
@@ -32,6 +35,7 @@ _NAME = "org.freedesktop.systemd1"
 _PATH = "/org/freedesktop/systemd1"
 _MANAGER = DBusAddress(_PATH, bus_name=_NAME, interface=f"{_NAME}.Manager")
 _PROPERTIES = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.DBus.Properties")
+_JOB_REMOVED = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)
 _CALL_SECONDS = 10.0
 _JOB_SECONDS = 30.0  # as runc
 
@@ -40,12 +44,13 @@ class Systemd:
     """A conversation with the system's manager, or with the *user*'s; closed by ``with``."""
 
     def __init__(self, *, user: bool) -> None:
+        self._subscribed = False
         address = _user_bus() if user else os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS)
         try:
-            self._connection = DBusConnection(_authenticated(get_bus(address)))
-        except (OSError, ValueError) as error:
-            which = "user" if user else "system"
-            raise Unsupported(f"cannot reach systemd on the {which} bus {address}: {error}") from error
+            self._connection = _connected(get_bus(address))
+        except (OSError, ValueError, DBusErrorResponse) as error:
+            which, reason = "user" if user else "system", str(error) or "it does not answer"
+            raise Unsupported(f"cannot reach systemd on the {which} bus {address}: {reason}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -102,9 +107,25 @@ class Systemd:
         with _Gone():
             self._call("ResetFailedUnit", "s", unit)
 
+    def properties(self, unit: str, names: Collection[str]) -> list[Property]:
+        """Those of the properties *names* that *unit* has, a scope or a slice. Raises SystemdError."""
+        (path,) = self._call("GetUnit", "s", unit)
+        kind = unit.rpartition(".")[2].capitalize()
+        place = DBusAddress(path, bus_name=_NAME, interface=_PROPERTIES.interface)
+        (found,) = self._call("GetAll", "s", f"{_NAME}.{kind}", to=place)
+        return [(name, value) for name, value in found.items() if name in names]
+
     def change(self, unit: str, properties: Sequence[Property]) -> None:
-        """Set *properties* of *unit* until it stops. Raises SystemdError."""
+        """Set *properties* of *unit* until it stops, and wait until its files are written. Raises SystemdError."""
         self._call("SetUnitProperties", "sba(sv)", unit, True, list(properties))
+        self.version()  # systemd answers before it writes, but writes before it answers again
+
+    def _subscribe(self) -> None:
+        """Have systemd tell us of the ends of jobs. It refuses to be asked twice."""
+        if not self._subscribed:
+            self._call("AddMatch", "s", _JOB_REMOVED.serialise(), to=message_bus)
+            self._call("Subscribe")
+            self._subscribed = True
 
     def attach(self, unit: str, below: str, pid: int) -> None:
         """Move a process into the cgroup of *unit*, or into the one *below* it. Raises SystemdError."""
@@ -112,10 +133,8 @@ class Systemd:
 
     def _job(self, unit: str, method: str, signature: str, *body: object) -> None:
         """Call *method* and wait until the job it begins is done. Raises SystemdError."""
-        rule = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)
-        self._call("AddMatch", "s", rule.serialise(), to=message_bus)
-        self._call("Subscribe")
-        with self._connection.filter(rule, bufsize=1000) as ended:
+        self._subscribe()
+        with self._connection.filter(_JOB_REMOVED, bufsize=1000) as ended:
             (job,) = self._call(method, signature, *body)
             deadline = time.monotonic() + _JOB_SECONDS
             while True:
@@ -155,8 +174,26 @@ def _user_bus() -> str:
     return f"unix:path={path}"
 
 
+class _Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
+    """One that waits for nothing without end: jeepney would, for the answer to its first call."""
+
+    def receive(self, *, timeout: float | None = None) -> Message:
+        """The next message. Raises TimeoutError."""
+        return super().receive(timeout=_CALL_SECONDS if timeout is None else timeout)
+
+
+def _connected(address: str | bytes) -> _Connection:
+    """A connection to the bus at *address*, by which it knows us."""
+    connection = _authenticated(address)
+    try:
+        return _Connection(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _authenticated(address: str | bytes) -> socket.socket:
-    """A connection to the bus at *address*, as whoever the kernel says we are (D-Bus specification, EXTERNAL)."""
+    """A socket of the bus at *address*, as whoever the kernel says we are (D-Bus specification, EXTERNAL)."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         connection.settimeout(_CALL_SECONDS)

@@ -1,0 +1,83 @@
+"""systemd on a bus that leaves us waiting, or refuses us."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyoci.cgroups import bus
+from pyoci.errors import SystemdError, Unsupported
+from tests.support.bus import GREETING, SYSTEMD, FakeBus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Any
+
+    Serve = Callable[[Any], FakeBus]
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """``serve(answers)`` is the system's bus from then on, and nobody waits long for it."""
+    served: list[FakeBus] = []
+
+    def start(answers: Any) -> FakeBus:
+        served.append(FakeBus(tmp_path / "bus", answers))
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", served[-1].address)
+        return served[-1]
+
+    monkeypatch.setattr(bus, "_CALL_SECONDS", 0.2)
+    monkeypatch.setattr(bus, "_JOB_SECONDS", 0.2)
+    yield start
+    for one in served:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        pytest.param(None, "timed out", id="nobody at home"),
+        pytest.param({}, "it does not answer", id="no greeting"),
+        pytest.param({"Hello": ("error", ("org.freedesktop.DBus.Error.LimitsExceeded",))}, "LimitsExceeded", id="full"),
+    ],
+)
+def test_a_bus_that_does_not_take_us_is_named(serve: Serve, answers: Any, text: str) -> None:
+    address = serve(answers).address
+
+    with pytest.raises(Unsupported, match=f"cannot reach systemd on the system bus {address}: .*{text}"):
+        bus.Systemd(user=False)
+
+
+@pytest.mark.parametrize("silent", ["AddMatch", "Subscribe", "StartTransientUnit"])
+def test_a_call_without_an_answer_is_named(serve: Serve, silent: str) -> None:
+    serve({name: answer for name, answer in SYSTEMD.items() if name != silent})
+
+    with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match=f"does not answer {silent}: timed out"):
+        systemd.start("a.scope", [])
+
+
+@pytest.mark.parametrize("silent", ["SetUnitProperties", "Get"])
+def test_a_change_without_an_answer_is_named(serve: Serve, silent: str) -> None:
+    serve({name: answer for name, answer in SYSTEMD.items() if name != silent})
+
+    with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match=f"does not answer {silent}: timed out"):
+        systemd.change("a.scope", [])
+
+
+def test_a_job_that_does_not_end_is_named(serve: Serve) -> None:
+    serve(SYSTEMD)
+
+    with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match="has not finished StartTransientUnit"):
+        systemd.start("a.scope", [])
+
+
+def test_a_change_waits_until_it_is_done(serve: Serve) -> None:
+    served = serve(SYSTEMD)
+
+    with bus.Systemd(user=False) as systemd:
+        systemd.change("a.scope", [])
+
+    assert served.calls[len(GREETING) :] == ["SetUnitProperties", "Get"]
