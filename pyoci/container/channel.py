@@ -22,7 +22,7 @@ import _socket
 import os
 
 from pyoci import json_text
-from pyoci.errors import StepError
+from pyoci.errors import Ignoring, StepError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +82,18 @@ class Channel:
         else:
             os.write(self.fileno(), packet)
 
+    def answer(self) -> None:
+        """Say that a request is met; of one who died meanwhile ``receive`` tells."""
+        with Ignoring(BrokenPipeError):
+            self.send({})
+
     def receive(self) -> tuple[Message | None, list[int]]:
         """One packet and its descriptors, which become the caller's; None when the other side is gone."""
-        packet, ancillary, _, _ = self._socket.recvmsg(_LARGEST, _socket.CMSG_SPACE(4 * _FD_SIZE),
-                                                       _socket.MSG_CMSG_CLOEXEC)
+        try:
+            packet, ancillary, _, _ = self._socket.recvmsg(_LARGEST, _socket.CMSG_SPACE(4 * _FD_SIZE),
+                                                           _socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:  # said first of one that went without reading all: then come its last words
+            return self.receive()
         fds = [
             int.from_bytes(rights[at : at + _FD_SIZE], "little")
             for _, _, rights in ancillary

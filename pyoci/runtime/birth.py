@@ -135,7 +135,7 @@ class Birth:
     def _meet(self, message: Message, fds: list[int]) -> None:
         if "ask" in message:
             self.answers[str(message["ask"])](message)
-            self._channel.send({})
+            self._channel.answer()
         elif "born" in message:
             self._note_born(message["born"])
         elif "terminal" in message:
@@ -150,7 +150,7 @@ class Birth:
         stage, self.stage_pid = self.stage_pid, 0
         self.pid = pid or stage
         self.on_born()
-        self._channel.send({})
+        self._channel.answer()
         if pid:
             os.waitpid(stage, 0)
         self.meanwhile()

@@ -66,6 +66,18 @@ def test_receive_gives_the_last_words_and_then_nothing_when_the_other_side_is_go
     assert runtime.receive() == (None, [])
 
 
+def test_receive_gives_the_last_words_of_one_that_did_not_read_ours(ends: tuple[Channel, Channel]) -> None:
+    runtime, init = ends
+    init.send({"error": "too bad"})
+    runtime.answer()
+
+    init.close()
+
+    assert runtime.receive() == ({"error": "too bad"}, [])
+    assert runtime.receive() == (None, [])
+    runtime.answer()
+
+
 def test_ask_waits_for_the_answer(ends: tuple[Channel, Channel]) -> None:
     runtime, init = ends
     asking = threading.Thread(target=init.ask, args=("listener",), kwargs={"fd": 7})
