@@ -10,6 +10,9 @@ A rule is ``(allow, type, major, minor, access)``: "a", "b" or "c", numbers wher
 "rwm". Rules are applied in order, so for each kind of access the last rule that fits decides. The program
 therefore goes through them backwards and strikes off what is allowed; the first prohibition of something
 not yet struck off ends it, as does the end of the rules.
+
+What a rule compares it loads itself. A value kept from one rule to the next the kernel's verifier would remember as
+well, and follow each possible one to the end of the program: a thousand rules were too many for it.
 """
 
 from __future__ import annotations
@@ -40,19 +43,15 @@ _JUMP_EQUAL = 0x16  # skip off when the lower 32 bits of dst == imm (BPF_JMP32, 
 _JUMP_NOT_EQUAL = 0x56
 _EXIT = 0x95
 
-_ANSWER, _CONTEXT, _TYPE, _WANTED, _MAJOR, _MINOR, _SCRATCH = 0, 1, 2, 3, 4, 5, 6  # registers
+_ANSWER, _CONTEXT, _WANTED, _SCRATCH = 0, 1, 2, 3  # registers
+_ACCESS_TYPE, _MAJOR, _MINOR = 0, 4, 8  # offsets in the context
 
 
 def assemble(rules: Iterable[Rule]) -> bytes:
     """The program, as an array of struct bpf_insn."""
     program = [
-        _instruction(_LDX_W, _TYPE, _CONTEXT, 0),
-        _instruction(_MOV_REGISTER, _WANTED, _TYPE),
-        _instruction(_AND, _TYPE, immediate=0xFFFF),
-        _instruction(_SHIFT_RIGHT, _WANTED, immediate=16),
-        _instruction(_LDX_W, _MAJOR, _CONTEXT, 4),
-        _instruction(_LDX_W, _MINOR, _CONTEXT, 8),
-    ]
+        _instruction(_LDX_W, _WANTED, _CONTEXT, _ACCESS_TYPE), _instruction(_SHIFT_RIGHT, _WANTED, immediate=16),
+    ]  # fmt: skip
     for rule in reversed(list(rules)):
         allow, kind, major, minor, access = rule
         if kind == "a" and major == minor == -1 and set(access) == set(ALL):
@@ -79,11 +78,17 @@ def _test(rule: Rule) -> list[bytes]:
             _instruction(_JUMP_EQUAL, _SCRATCH, offset=2),
         ]
     body += _answer(allow)
-    conditions = [(_TYPE, TYPES.get(kind, -1)), (_MAJOR, major), (_MINOR, minor)]
-    for register, value in reversed(conditions):
+    conditions = [(_ACCESS_TYPE, TYPES.get(kind, -1)), (_MAJOR, major), (_MINOR, minor)]
+    for field, value in reversed(conditions):
         if value != -1:
-            body.insert(0, _instruction(_JUMP_NOT_EQUAL, register, offset=len(body), immediate=value))
+            body = [*_load(field), _instruction(_JUMP_NOT_EQUAL, _SCRATCH, offset=len(body), immediate=value), *body]
     return body
+
+
+def _load(field: int) -> list[bytes]:
+    """What is asked for of the device: its type, major or minor number."""
+    load = _instruction(_LDX_W, _SCRATCH, _CONTEXT, field)
+    return [load, _instruction(_AND, _SCRATCH, immediate=0xFFFF)] if field == _ACCESS_TYPE else [load]
 
 
 def _instruction(code: int, target: int = 0, source: int = 0, offset: int = 0, immediate: int = 0) -> bytes:

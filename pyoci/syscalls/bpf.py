@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 
 from pyoci.syscalls.call import address, error, syscall
@@ -20,6 +19,7 @@ _PROG_QUERY = 16
 
 _INSTRUCTION = 8  # sizeof(struct bpf_insn)
 _LOG_SIZE = 65536
+_VERDICT_LINES = 3  # the last ones; those before them are the program
 _ATTEMPTS = 5  # as libbpf: the verifier gives way to signals with EAGAIN
 
 
@@ -38,8 +38,8 @@ def prog_load(program_type: int, instructions: bytes, program_license: str = "Ap
         try:
             return _load(struct.pack("=IIQQIIQ", *start, 1, _LOG_SIZE, address(log)))
         except OSError:
-            verdict = log.partition(b"\0")[0].decode(errors="replace").strip()
-            raise error("bpf", failure.errno or 0, reason=verdict) from None
+            verdict = log.partition(b"\0")[0].decode(errors="replace").splitlines()[-_VERDICT_LINES:]
+            raise error("bpf", failure.errno or 0, reason="; ".join(verdict)) from None
 
 
 def _load(attributes: bytes) -> int:
@@ -80,9 +80,4 @@ def prog_get_fd_by_id(program_id: int) -> int:
 
 def _bpf(command: int, attributes: bytes | bytearray) -> int:
     """The call; every descriptor it makes is close-on-exec."""
-    try:
-        return syscall("bpf", command, attributes, len(attributes))
-    except OSError as failure:
-        if failure.errno == errno.E2BIG:  # a kernel older than our attributes
-            raise error("bpf", errno.ENOSYS, reason=f"command {command}") from None
-        raise
+    return syscall("bpf", command, attributes, len(attributes))

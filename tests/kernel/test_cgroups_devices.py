@@ -53,6 +53,7 @@ def test_kernel_takes_every_shape_of_program() -> None:
         [], [(True, "a", -1, -1, "rwm")], [(False, "a", -1, -1, "rwm")], list(devices.rules([])),
         [(True, "a", 1, -1, "r"), (False, "b", -1, 2**32 - 1, "wm"), (True, "c", 1, 3, "rwm")],
         [(bool(number % 2), "c", number, number, "rw") for number in range(300)],
+        [(False, "a", -1, -1, "rwm"), *[(True, "c", 300, number, "r") for number in range(2000)]],
     ]
     for rules in shapes:
         os.close(bpf.prog_load(bpf.BPF_PROG_TYPE_CGROUP_DEVICE, device_program.assemble(rules)))
