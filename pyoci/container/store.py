@@ -18,6 +18,7 @@ from pyoci.container.container import COMPLETE, INCOMPLETE, Container
 from pyoci.errors import ContainerError, ContainerExists, ContainerNotFound, Ignoring, InvalidId
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_ELSEWHERE = "--root names another place, or XDG_RUNTIME_DIR the one of a user's session"
 _LOCK_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
@@ -49,9 +50,9 @@ class Store:
         except FileExistsError:
             raise ContainerExists(container_id) from None
         except OSError as error:
-            raise ContainerError(
-                f"cannot make the state directory {path}: {error.strerror}", file=path, errno=error.errno
-            ) from error
+            hint = _ELSEWHERE if isinstance(error, PermissionError) else None
+            raise ContainerError(f"cannot make the state directory {path}: {error.strerror}", file=path,
+                                 errno=error.errno, hint=hint) from error
         os.chmod(path, 0o711)  # noqa: S103 (whatever the umask: a container's root passes through to its fifo)
         container = Container(container_id, path)
         lock(container)

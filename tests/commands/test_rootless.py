@@ -147,6 +147,18 @@ def test_is_remembered_in_the_directory_of_the_session(user: User, place: Path) 
     assert list((place / "pyoci").iterdir()) == []
 
 
+@pytest.mark.differs("the hint is ours")
+def test_says_where_a_user_may_have_containers_remembered(user: User) -> None:
+    user.container.bundle.write()
+    words = [user.container.runtime.path, "--root=/run/pyoci-not-ours", "run", "--bundle"]
+
+    status, _, said = finish(user, [*words, str(user.container.bundle.path), user.container.id])
+
+    assert status == 1
+    assert "cannot make the state directory" in said
+    assert "XDG_RUNTIME_DIR" in said
+
+
 # Without cgroups.
 
 

@@ -180,6 +180,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "resctrl": (lambda: bool(_mounts_of("resctrl")), "resctrl mounted"),
     "numa": (lambda: Path("/sys/devices/system/node/node1").exists(), "more than one memory node"),
     "systemd": (lambda: Path("/run/systemd/system").is_dir(), "systemd as init"),
+    "tester": (lambda: "tester:" in Path("/etc/subuid").read_text(), "a user `tester` with subordinate ids"),
     "no-systemd": (lambda: not Path("/run/systemd/system").is_dir(), "another init than systemd"),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),

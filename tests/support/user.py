@@ -21,22 +21,23 @@ FIRST_SUBORDINATE_ID = 500_000
 class User:
     """He calls the runtime about one container, whose bundle is his."""
 
-    def __init__(self, container: Container, home: Path) -> None:
+    def __init__(self, container: Container, home: Path, uid: int = UID) -> None:
         self.container = container
         self.home = home
+        self.uid = uid
         self.environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}
         self.before: list[str] = []
         """A command of root's that goes on as the user."""
         self.inside: list[str] = []
         """A command of the user's that goes on as the runtime."""
         home.chmod(0o777)
-        container.bundle.rootless(UID, UID)
+        container.bundle.rootless(uid, uid)
 
     def become(self) -> list[str]:
         """The words in front of a command of his."""
         variables = [f"{name}={value}" for name, value in self.environment.items()]
-        return [*self.before, "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "env", "-i", *variables,
-                *self.inside]  # fmt: skip
+        ids = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
+        return [*self.before, "setpriv", *ids, "env", "-i", *variables, *self.inside]
 
     def __call__(self, *args: str | Path, options: Sequence[str] = (), **kwargs: Any) -> Result:
         """Run a command of the runtime."""
@@ -48,7 +49,7 @@ class User:
         (path / "config.json").unlink(missing_ok=True)
         self.container.bundle.write()
         for file in (path, *path.rglob("*")):
-            os.lchown(file, UID, UID)
+            os.lchown(file, self.uid, self.uid)
         return self("run", "--bundle", path, *flags, self.container.id, options=options, **kwargs)
 
     def up(self, options: Sequence[str] = ()) -> User:
@@ -66,13 +67,13 @@ class User:
         """Begin every command in *cgroup*, which is delegated to the user (v2)."""
         cgroup.mkdir()
         for file in (cgroup, *(cgroup / f"cgroup.{name}" for name in ("procs", "threads", "subtree_control"))):
-            os.chown(file, UID, UID)
+            os.chown(file, self.uid, self.uid)
         self._begin(f"echo $$ > {shlex.quote(str(cgroup))}/cgroup.procs")
 
     def give_ids(self) -> None:
         """Name the user in /etc, with subordinate ids, in a mount namespace of his commands."""
         lines = {
-            "passwd": f"ruth:x:{UID}:{UID}::{self.home}:/bin/sh\n",
+            "passwd": f"ruth:x:{self.uid}:{self.uid}::{self.home}:/bin/sh\n",
             "subuid": f"ruth:{FIRST_SUBORDINATE_ID}:65536\n",
             "subgid": f"ruth:{FIRST_SUBORDINATE_ID}:65536\n",
         }
