@@ -25,6 +25,8 @@ LEVELS = ("debug", "info", "warning", "error")
 # A log on descriptor 3 would pass for one that --preserve-fds wants kept open in the container.
 _LOWEST_FD = 100
 _STDERR = 2
+files: set[int] = set()
+"""The descriptors that are written to until the end, of the log and others."""
 
 
 class Log:
@@ -128,8 +130,10 @@ def moved_up(fd: int) -> int:
     try:
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD)
     except OSError:  # EINVAL: RLIMIT_NOFILE ends below
-        return fd
-    os.close(fd)
+        high = fd
+    else:
+        os.close(fd)
+    files.add(high)
     return high
 
 

@@ -134,3 +134,7 @@ def open_proc(init: Init) -> None:
     init.proc = procfs.open_private()
 
 
+def close_proc(init: Init) -> None:
+    """Let go of it before we wait: whoever may trace us could take it, and nothing in it is masked."""
+    os.close(init.proc)
+    init.proc = -1

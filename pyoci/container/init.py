@@ -57,8 +57,6 @@ class Init:
         self.no_pivot = False
         self.no_new_keyring = False
         self.preserve_fds = 0
-        self.console = -1
-        """Connection to ``--console-socket``, or the channel's end that foreground runs read the terminal from."""
         self.hook_state: dict[str, object] = {}
         """The state document hooks inside the container are given, but for its status."""
         self.executable = ""

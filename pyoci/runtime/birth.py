@@ -147,6 +147,8 @@ class Birth:
 
     def _note_born(self, pid: object) -> None:
         assert isinstance(pid, int)
+        if self.pid:
+            raise StepError("init was born twice")  # by somebody who took it over, and would have another one killed
         stage, self.stage_pid = self.stage_pid, 0
         self.pid = pid or stage
         self.on_born()

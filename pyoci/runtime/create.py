@@ -61,6 +61,7 @@ STAGE = (  # in the first child, still in the host's mounts
     "linux.time_offsets.write",  # takes effect in the child born next
 )
 ROOTFS = (  # in init: on the host's files, in the container's namespaces
+    "process.session.forbid_tracing",  # a namespace that was joined may have others in it
     "process.session.lead",
     "process.session.join_keyring",
     "linux.loopback.bring_up",
@@ -108,6 +109,7 @@ LAUNCH = (  # shared with exec: from here on privileges go
     "linux.seccomp.load_privileged",  # only without noNewPrivileges: it takes CAP_SYS_ADMIN
     "process.user.become",
     "process.capabilities.set_all",
+    "root.close_proc",
     "process.cwd.enter_as_user",
     "process.execute.find",
     "linux.seccomp.load",  # with noNewPrivileges: as late as can be

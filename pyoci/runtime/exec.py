@@ -29,6 +29,7 @@ STAGE = (  # in the first child, still in the host's mounts
     "process.exec_cpu_affinity.set_initial",
     "process.rlimits.raise_hard",
     "process.oom_score_adj.set",
+    "process.session.forbid_tracing",
 )
 ENTERED = (
     "process.exec_cpu_affinity.set_final",

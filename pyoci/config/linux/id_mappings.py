@@ -141,7 +141,7 @@ def become_root(init: Init) -> None:
     """Become root of the user namespace just entered, where it has one; what is made from here on is root's.
 
     A change of user makes /proc/self root's of the *host*, out of reach for the steps that write there, until the
-    process is dumpable again. With ``exec`` it stays so: others in the container could trace us (CVE-2016-9962).
+    process is dumpable again; ``exec`` has nothing to write there (see process.session.forbid_tracing).
     """
     if "user" not in init.private:
         return

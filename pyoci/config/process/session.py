@@ -9,8 +9,9 @@ import _signal
 import errno
 import os
 
+from pyoci import log
 from pyoci.errors import StepError
-from pyoci.syscalls import keyring, process
+from pyoci.syscalls import keyring, prctl, process
 
 _LIBRARYS = (32, 33)  # the C library keeps these for itself, and refuses to change them
 _SIGNALS = [number for number in range(1, 65) if number not in (9, 19, *_LIBRARYS)]  # not SIGKILL and SIGSTOP
@@ -29,6 +30,16 @@ def lead(init: Init) -> None:  # noqa: ARG001 (a step)
     """
     os.setsid()
     os.umask(_UMASK)
+
+
+def forbid_tracing(init: Init) -> None:
+    """Let nobody in the container trace us, or open what we have open, until execve(2) (CVE-2016-9962).
+
+    We hold a procfs in which nothing is masked, and the line to the runtime. A runtime without privileges would shut
+    itself out as well: it could not fetch the seccomp listener. Nor has it anything its user has not.
+    """
+    if not init.rootless:
+        prctl.dumpable(False)
 
 
 def join_keyring(init: Init) -> None:
@@ -74,6 +85,18 @@ def reset_signals(init: Init) -> None:  # noqa: ARG001 (a step)
 
 
 def keep_fds(init: Init) -> None:
-    """Let the program inherit the descriptors it was promised (--preserve-fds, LISTEN_FDS); no other is."""
-    for fd in range(3, 3 + init.preserve_fds):
+    """Let the program inherit the descriptors it was promised (--preserve-fds, LISTEN_FDS); close all but ours.
+
+    At once, not by execve(2): a directory of the host that our caller left open would lead out of the container, with
+    args of ``/proc/self/fd/7/bin/sh`` for one (CVE-2024-21626).
+    """
+    free = 3 + init.preserve_fds
+    for fd in range(3, free):
         os.set_inheritable(fd, True)
+    ours = {init.channel.fileno(), init.start_fd, init.result_fd, init.root, init.proc, *log.files}
+    for fd in sorted(ours):
+        if fd >= free:
+            if fd > free:
+                process.close_range(free, fd - 1)
+            free = fd + 1
+    process.close_range(free)
