@@ -5,10 +5,12 @@ Everything goes by directory descriptor and nothing follows a symlink: the files
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from pyoci.errors import Ignoring
+from pyoci.syscalls.fd import Fd
 
 _CHUNK = 1 << 20
 
@@ -40,7 +42,10 @@ def _entry(source: int, target: int, name: str) -> None:
 
 
 def _file(source: int, target: int, name: str) -> None:
-    inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    with Fd(os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)) as found:
+        if not stat.S_ISREG(os.fstat(found.fileno()).st_mode):
+            raise FileExistsError(errno.EEXIST, "it is no file any more", name)  # to open a device may do harm
+        inner = os.open(f"/proc/self/fd/{found.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
     outer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target)
     while os.sendfile(outer, inner, None, _CHUNK):
         pass

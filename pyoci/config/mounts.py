@@ -16,7 +16,7 @@ import stat
 
 from pyoci.config import cgroup_mount, copy_up, mount_options
 from pyoci.config.linux import id_mappings, mount_label
-from pyoci.errors import ConfigError, Ignoring, StepError
+from pyoci.errors import ConfigError, Ignoring, StepError, Unsupported
 from pyoci.record import Record
 from pyoci.syscalls import files, mount
 
@@ -183,7 +183,7 @@ def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) ->
     parameters = _parameters(entry, options, init)
     target = open_target(entry, init)
     if any(value and len(value) > _LONGEST_PARAMETER for _, value in parameters):
-        tree = _mounted_by_path(entry, parameters, target, init)
+        tree = _mounted_by_path(entry, parameters, init)
     else:
         try:
             tree = mount.new_filesystem(entry.type, entry.source or entry.type, parameters, options.attr_set)
@@ -267,17 +267,21 @@ def _mode_covered(destination: str, init: Init) -> list[tuple[str, str | None]]:
     return [("mode", f"{mode:o}")]
 
 
-def _mounted_by_path(entry: Mount, parameters: list[tuple[str, str | None]], target: int, init: Init) -> int:
-    """The same through mount(2), which takes longer texts: mounted on *target*, then picked up again, detached."""
+def _mounted_by_path(entry: Mount, parameters: list[tuple[str, str | None]], init: Init) -> int:
+    """The same through mount(2), which takes longer texts: mounted, then picked up again, detached.
+
+    For that moment it lies upon the root filesystem, at a path of the host. At the destination another could exchange
+    directories, and have us pick up whatever it likes: a procfs in which nothing is masked, for one.
+    """
+    if "mnt" not in init.private:
+        raise Unsupported("an option of this length needs a mount namespace", field="linux.namespaces")
     flags = mount.MS_RDONLY if ("ro", None) in parameters else 0
     data = ",".join(name if value is None else f"{name}={value}" for name, value in parameters if name != "ro")
-    path = f"/proc/self/fd/{target}"
-    mount.mount(entry.source or entry.type, path, entry.type, flags, data)
-    top = files.make_directory(init.root, entry.destination, 0o755)
-    tree = mount.clone(top, "")
-    os.close(top)
-    mount.umount2(path, mount.MNT_DETACH)
-    return tree
+    mount.mount(entry.source or entry.type, init.rootfs, entry.type, flags, data)
+    try:
+        return mount.clone(mount.AT_FDCWD, init.rootfs)
+    finally:
+        mount.umount2(init.rootfs, mount.MNT_DETACH)
 
 
 def attach(tree: int, target: int, options: mount_options.Options) -> None:

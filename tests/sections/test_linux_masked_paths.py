@@ -64,3 +64,17 @@ def test_never_lead_outside(container: Container) -> None:
 
     assert outside.read_text() == "outside"
     assert str(outside) not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.differs("runc believes the image before CVE-2025-31133")
+def test_are_not_made_of_a_null_that_is_none(container: Container, place: Path) -> None:
+    """Nothing is made in a /dev that config.json binds from elsewhere, so nobody else has looked at it."""
+    (place / "dev").mkdir()
+    (place / "dev/null").write_text("no null\n")
+    mounts = container.bundle.config["mounts"]
+    container.bundle.config["mounts"] = [entry for entry in mounts if not entry["destination"].startswith("/dev")]
+    container.bundle.mount("/dev", "none", str(place / "dev"), "bind")
+    container.bundle.linux["maskedPaths"] = ["/etc/passwd"]
+    container.bundle.script("cat /etc/passwd")
+
+    assert container.run().stdout == ""

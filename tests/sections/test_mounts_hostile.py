@@ -65,6 +65,16 @@ def test_destination_stays_inside_when_the_image_has_a_link_outwards(
 
 
 @pytest.mark.clause("mounts.destination.inside")
+def test_destination_stays_inside_when_the_host_has_what_the_link_names(container: Container, place: Path) -> None:
+    victim = outside(place)
+    (victim / "sub").mkdir()
+    (container.bundle.rootfs / "evil").symlink_to(victim)
+    container.bundle.mount("/evil/sub", "tmpfs", "tmpfs")
+
+    assert f"{victim}/sub" in parse(container.output(MOUNTINFO))
+
+
+@pytest.mark.clause("mounts.destination.inside")
 @pytest.mark.parametrize("destination", [UP + "escaped", "/" + UP + "escaped", "/a/../../../escaped"])
 def test_destination_stays_inside_when_it_leads_upwards_itself(container: Container, destination: str) -> None:
     container.bundle.mount(destination, "tmpfs", "here")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.support.container import Container
@@ -78,6 +80,27 @@ def test_needs_a_devpts(container: Container, recvtty: ConsoleSocket) -> None:
     ]
 
     container.create("--console-socket", recvtty.path).failed("/dev/pt")
+
+
+@pytest.mark.differs("runc opens what is there")
+@pytest.mark.parametrize("kind", ["file", "pipe", "link"])
+def test_is_not_opened_where_the_image_has_something_else(
+    container: Container, recvtty: ConsoleSocket, kind: str
+) -> None:
+    container.bundle.process["terminal"] = True
+    mounts = container.bundle.config["mounts"]
+    container.bundle.config["mounts"] = [entry for entry in mounts if not entry["destination"].startswith("/dev")]
+    place = container.bundle.rootfs / "dev/pts"
+    place.mkdir(exist_ok=True)
+    match kind:
+        case "file":
+            (place / "ptmx").touch()
+        case "pipe":
+            os.mkfifo(place / "ptmx")
+        case "link":
+            (place / "ptmx").symlink_to("/dev/full")
+
+    container.create("--console-socket", recvtty.path).failed("/dev/pts is not a devpts filesystem")
 
 
 @pytest.mark.differs("runc before CVE-2025-52565 believes the container's path")

@@ -153,7 +153,7 @@ def _hint(path: str) -> str:
         return "it is on a mount with noexec"
     if not mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
         return f"its mode is {stat.S_IMODE(mode):04o}: nobody may execute it"
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         return diagnosis.explain(lambda offset, size: os.pread(fd, size, offset), os.uname().machine, os.path.exists)
     finally:

@@ -9,6 +9,7 @@ from pyoci.errors import StepError
 from pyoci.record import Record, uint64
 from pyoci.syscalls import files, mount
 from pyoci.syscalls import terminal as tty
+from pyoci.syscalls.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,14 +45,16 @@ def attach(init: Init) -> None:
 
 
 def _open_master(init: Init) -> int:
+    """Open a new terminal of the container's devpts, which is looked at before: a device is not opened to see."""
     try:
-        master = files.open_in_root(init.root, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
+        with Fd(files.open_in_root(init.root, "/dev/pts", os.O_PATH | os.O_DIRECTORY)) as directory:
+            if files.filesystem(directory.fileno()) != files.DEVPTS_SUPER_MAGIC:
+                raise StepError("/dev/pts is not a devpts filesystem", field="process.terminal", errno=errno.EXDEV)
+            return files.openat2(directory.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY,
+                                 resolve=files.RESOLVE_NO_XDEV | files.RESOLVE_NO_SYMLINKS)
     except OSError as error:
         raise StepError(f"cannot open a terminal at /dev/pts/ptmx: {str(error.strerror).lower()}", errno=error.errno,
                         field="process.terminal", hint="mounts needs an entry of type devpts at /dev/pts") from error
-    if files.filesystem(master) != files.DEVPTS_SUPER_MAGIC:
-        raise StepError("/dev/pts/ptmx is not on a devpts filesystem", field="process.terminal", errno=errno.EXDEV)
-    return master
 
 
 def _show_console(init: Init, slave: int) -> None:
