@@ -22,6 +22,7 @@ _TOP = _HERE.parent
 LEFT_OUT = {
     "pyoci.__main__": "runs the command",
     "pyoci.importer": "imports bytecode",
+    "pyoci.own_executable": "is for the script",
     "pyoci.syscalls.ffi": "loads _ctypes",
     "pyoci.cgroups.bus": "loads jeepney",
 }

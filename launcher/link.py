@@ -14,14 +14,22 @@ from pathlib import Path
 
 from launcher import image
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _HERE = Path(__file__).resolve().parent
 _TOP = _HERE.parent
-_COMPILE = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-fstack-protector-strong", "-fno-pie")
+_COMPILE = (
+    *("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Wformat=2", "-Wshadow", "-Werror"),
+    *("-fstack-protector-strong", "-fstack-clash-protection", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"),
+)
+_LAUNCHER = ("-Wconversion", "-fPIE", "-static-pie", "-Wl,-z,relro,-z,now,-z,noexecstack", "-s")
 _ARCHIVED = ("-lz", "-lexpat")
 _PLACE = '-DPLACE="PYOCI_LIBRARY"'  # the variable by which the one tells the other where the library is
 # At a fixed address, as Debian's interpreter is: pointers in the image are right before the start. Functions of the C
 # library are all looked up at once, so that their addresses lie in what is read-only afterwards.
-_LINK = ("-no-pie", "-Wl,--export-dynamic", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s",
+_LINK = ("-fno-pie", "-no-pie", "-Wl,--export-dynamic", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s",
          *(f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "free")))
 VERSION = (3, 11)
 
@@ -43,11 +51,14 @@ def _compiler() -> str:
     return str(sysconfig.get_config_var("CC") or "cc").split()[0]
 
 
-def build_launcher(target: Path) -> None:
-    """Build the program that is called, pyoci.c, as *target*. Raises CalledProcessError."""
+def build_launcher(target: Path, source: Path = _HERE / "pyoci.c", more: Sequence[str] = _LAUNCHER) -> None:
+    """Build the program that is called, *source*, as *target*, compiled and linked with *more*.
+
+    Raises CalledProcessError.
+    """
     python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     defines = [f'-DPYTHON="{python}"', _PLACE]
-    _run(*_COMPILE, *defines, "-static", "-s", str(_HERE / "pyoci.c"), "-o", str(target))
+    _run(*_COMPILE, *defines, *more, str(source), "-o", str(target))
 
 
 def build_interpreter(target: Path, directory: Path) -> None:
@@ -64,7 +75,7 @@ def build_interpreter(target: Path, directory: Path) -> None:
     }
     defines = [_PLACE, *[f'-D{name}="{value}"' for name, value in told.items()]]
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
-    sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c", "json.c")]
+    sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c")]
     program = directory / "python"
     _run(*_COMPILE, *headers, *defines, *sources, *_LINK, str(_static_library()), *_libraries(), "-o", str(program))
     image.make(program, target, directory)

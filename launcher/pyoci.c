@@ -6,7 +6,8 @@
  * a clone of the mount that is read-only and that nobody else has. Where that is not allowed, and we could write to the
  * file, a sealed copy in memory does the same.
  *
- * The program is linked statically: no LD_PRELOAD reaches it, and it passes none on.
+ * The program is linked statically: no LD_PRELOAD reaches it, and it passes none on. It is not meant to be setuid: what
+ * lies beside it is executed as whoever calls.
  */
 
 #define _GNU_SOURCE
@@ -23,6 +24,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3: where vm.memfd_noexec is set, or else nobody may execute it */
+#endif
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* As pip installs, as Debian's pip does, as Debian's packages are. */
@@ -42,6 +46,10 @@ static void find(char library[PATH_MAX], char path[PATH_MAX])
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0)
         fail("cannot read /proc/self/exe, is /proc mounted?");
+    if (length == sizeof self - 1) {
+        errno = ENAMETOOLONG;
+        fail("the path it is installed in");
+    }
     self[length] = '\0';
     for (int level = 0; level < 2; level++)
         if (strrchr(self, '/'))
@@ -72,11 +80,18 @@ static int read_only(const char *path)
     return -1;
 }
 
+/* An empty file in memory that can be sealed and executed. */
+static int memory_file(void)
+{
+    int fd = memfd_create("pyoci", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    return fd < 0 && errno == EINVAL ? memfd_create("pyoci", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
 /* A descriptor of a copy of the file at `path` that nobody can change. */
 static int sealed_copy(const char *path)
 {
     int from = open(path, O_RDONLY | O_CLOEXEC);
-    int fd = memfd_create("pyoci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memory_file();
     struct stat status;
     if (from < 0 || fd < 0 || fstat(from, &status) < 0)
         fail("cannot copy the interpreter to memory");
@@ -92,7 +107,17 @@ static int sealed_copy(const char *path)
     return fd;
 }
 
-/* The environment without what would choose code for the loader, and with the library's place. */
+/* What would choose code: for the loader, and for iconv and the locales of the C library. */
+static int is_dangerous(const char *variable)
+{
+    static const char *const NAMES[] = {"LD_", "GLIBC_TUNABLES=", "GCONV_PATH=", "LOCPATH=", PLACE "="};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (!strncmp(variable, NAMES[i], strlen(NAMES[i])))
+            return 1;
+    return 0;
+}
+
+/* The environment without what would choose code, and with the library's place. */
 static char **environment(char *place)
 {
     size_t count = 0, kept = 0;
@@ -102,8 +127,7 @@ static char **environment(char *place)
     if (!result)
         fail("no memory");
     for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], "LD_", 3) && strncmp(environ[i], "GLIBC_TUNABLES=", 15) &&
-            strncmp(environ[i], PLACE "=", sizeof PLACE))
+        if (!is_dangerous(environ[i]))
             result[kept++] = environ[i];
     result[kept] = place;
     return result;

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-# Engines call with an empty environment.
+# Engines call with an empty environment; and nobody chooses by PATH what runs as root.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,7 +38,7 @@ def _host_processes(options: Sequence[str]) -> str:
     command = ["ps", *options]
     try:
         done = subprocess.run(
-            command, check=False, capture_output=True, env={"PATH": _PATH, **os.environ}, stdin=subprocess.DEVNULL
+            command, check=False, capture_output=True, env={**os.environ, "PATH": _PATH}, stdin=subprocess.DEVNULL
         )
     except OSError as error:
         raise PyociError(f"cannot run ps: {error.strerror}", hint="--format json does not need it") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from launcher import link
+from tests.support import installed
 from tests.support.container import Container
 from tests.support.waiting import wait_for
 
@@ -60,6 +62,17 @@ def writing_afterwards(container: Container, **kwargs: Any) -> int:
     return 0
 
 
+def as_user(container: Container, place: Path) -> dict[str, Any]:
+    """Keywords that run the runtime as a user to whom all of it belongs."""
+    container.bundle.rootless(_USER, _USER).args("sleep", "1000").write()
+    place.chmod(0o777)
+    own = Path(container.runtime.path).parent.parent
+    for path in (container.bundle.path, *container.bundle.path.rglob("*"), own, *own.rglob("*")):
+        os.lchown(path, _USER, _USER)
+    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(place)}
+    return {"user": _USER, "group": _USER, "extra_groups": [], "env": environment}
+
+
 @pytest.mark.needs("root")
 def test_init_is_executed_from_a_mount_that_is_read_only(own_copy: Container) -> None:
     own_copy.create().ok()
@@ -69,17 +82,11 @@ def test_init_is_executed_from_a_mount_that_is_read_only(own_copy: Container) ->
 
 @pytest.mark.needs("root", "userns")
 def test_init_is_executed_from_a_sealed_copy_when_a_user_may_not_mount(
-    own_copy: Container, place: Path, interpreter: Path
+    own_copy: Container, place: Path
 ) -> None:
-    bundle = own_copy.bundle.rootless(_USER, _USER).args("sleep", "1000")
-    bundle.write()
-    place.chmod(0o777)
-    for path in (bundle.path, *bundle.path.rglob("*")):
-        os.lchown(path, _USER, _USER)
-    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(place)}
-    who: dict[str, Any] = {"user": _USER, "group": _USER, "extra_groups": [], "env": environment}
+    who = as_user(own_copy, place)
 
-    own_copy.runtime("create", "--bundle", bundle.path, own_copy.id, **who).ok()
+    own_copy.runtime("create", "--bundle", own_copy.bundle.path, own_copy.id, **who).ok()
 
     assert os.readlink(f"/proc/{own_copy.pid}/exe").startswith("/memfd:pyoci")
     assert writing_afterwards(own_copy, **who) == errno.EPERM
@@ -107,15 +114,95 @@ def test_a_container_that_grasps_at_those_who_enter_changes_nothing(container: C
     assert log.read_text() == ""
 
 
-@pytest.mark.parametrize("name", ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "PYOCI_LIBRARY"])
-def test_no_variable_chooses_code(program: str, place: Path, name: str) -> None:
-    (place / "libc.so.6").write_text("no library")
-    value = {"LD_LIBRARY_PATH": str(place), "PYOCI_LIBRARY": str(place), "GLIBC_TUNABLES": "glibc.rtld.enable_secure=x"}
-    environment = {name: value.get(name, str(place / "libc.so.6"))}
+# The image's loader, which the kernel takes to start /proc/self/exe: it keeps hold of that file, and lets sh write to
+# it when nobody executes it any more. Without a C library, for there is none where it begins.
+_LOADER = """
+static long call(long number, long a, long b, long c)
+{
+#if defined __x86_64__
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    return result;
+#elif defined __aarch64__
+    register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return x0;
+#endif
+}
+void _start(void)
+{
+    char *argv[] = {"sh", "-c", SCRIPT, 0}, *envp[] = {"PATH=/bin", 0};
+    call(OPENAT, -100, (long)"/proc/self/exe", 0);
+    call(EXECVE, (long)"/bin/sh", (long)argv, (long)envp);
+    for (;;)
+        ;
+}
+"""
+_SCRIPT = "for fd in /proc/self/fd/*; do (echo x >> $fd) 2> /dev/null && echo wrote to $fd; done; echo tried"
+_MACHINES = {"x86_64": (257, 59, "lib64/ld-linux-x86-64.so.2"), "aarch64": (56, 221, "lib/ld-linux-aarch64.so.1")}
 
-    finished = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, check=False)
 
-    assert (finished.returncode, finished.stderr) == (0, "")
+def give_loader(container: Container, place: Path) -> None:
+    """Put the hostile loader into the image."""
+    openat, execve, path = _MACHINES[os.uname().machine]
+    (place / "loader.c").write_text(_LOADER)
+    target = container.bundle.rootfs / path
+    target.parent.mkdir(exist_ok=True)
+    defines = [f"-DOPENAT={openat}", f"-DEXECVE={execve}", f"-DSCRIPT={json.dumps(_SCRIPT)}"]
+    flags = ["-O1", "-fPIE", "-static-pie", "-nostdlib", "-ffreestanding", "-fno-stack-protector"]
+    subprocess.run(["cc", *flags, *defines, str(place / "loader.c"), "-o", str(target)], check=True)
+
+
+@pytest.mark.needs("root")
+@pytest.mark.skipif(os.uname().machine not in _MACHINES, reason="the loader is not written for this machine")
+@pytest.mark.parametrize("entry", ["/proc/self/exe", "/script"])
+@pytest.mark.parametrize("way", ["run", "exec"])
+@pytest.mark.parametrize("installation", ["launcher", "script"])
+def test_an_entry_point_that_is_the_runtime_changes_nothing(
+    installation: str, own_copy: Container, place: Path, entry: str, way: str
+) -> None:
+    """CVE-2019-5736 as it was found: by a script's first line or as the program itself, the image runs the runtime."""
+    if installation == "script":
+        own_copy.runtime.path = str(installed.with_script(place / "script"))
+    own = Path(own_copy.runtime.path).parent.parent
+    before = hashes(own)
+    give_loader(own_copy, place)
+    (own_copy.bundle.rootfs / "script").write_text("#!/proc/self/exe\n")
+    (own_copy.bundle.rootfs / "script").chmod(0o755)
+    if way == "exec":
+        own_copy.up()
+        said = own_copy.exec(entry).ok().stdout
+    else:
+        said = own_copy.bundle.args(entry) and own_copy.run().ok().stdout
+
+    assert "tried" in said
+    assert hashes(own) == before
+
+
+def hashes(directory: Path) -> dict[Path, str]:
+    """What each of our files is: the command, the interpreter, modules and libraries."""
+    files = [path for path in directory.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.needs("root")
+def test_the_script_starts_an_interpreter_that_is_read_only(container: Container, place: Path) -> None:
+    container.runtime.path = str(installed.with_script(place / "own"))
+
+    container.create().ok()
+
+    assert writing_afterwards(container) == errno.EROFS
+
+
+@pytest.mark.needs("root", "userns")
+def test_the_script_starts_a_sealed_copy_when_a_user_may_not_mount(container: Container, place: Path) -> None:
+    container.runtime.path = str(installed.with_script(place / "own"))
+    who = as_user(container, place)
+
+    container.runtime("create", "--bundle", container.bundle.path, container.id, **who).ok()
+
+    assert os.readlink(f"/proc/{container.pid}/exe").startswith("/memfd:pyoci")
+    assert writing_afterwards(container, **who) == errno.EPERM
 
 
 def test_the_interpreter_alone_says_what_it_is(interpreter: Path) -> None:

@@ -43,9 +43,27 @@ def _install(shared: Path) -> None:
     _run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
     (wheel,) = wheels.glob("pyoci_runtime-*.whl")
     _run([*pip, "--python", str(venv / "bin/python"), "install", "--no-deps", str(wheel)])
-    # The libraries pyoci stands on are those of the interpreter that runs the tests. (A .pth file would not do:
-    # pyoci starts without `site`.)
     (packages,) = venv.glob("lib/python3*/site-packages")
+    _link_libraries(packages)
+
+
+def with_script(prefix: Path, tree: Path = _TOP) -> Path:
+    """The script bin/pyoci, as it is installed where no launcher can be built, with an interpreter of its own."""
+    packages = prefix / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    packages.mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    shutil.copy2(os.path.realpath(sys.executable), prefix / "bin/python3")
+    shutil.copytree(tree / "pyoci", packages / "pyoci", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(tree / "spec", packages / "pyoci/spec")
+    _link_libraries(packages)
+    return Path(shutil.copy2(tree / "bin/pyoci", prefix / "bin/pyoci"))
+
+
+def _link_libraries(packages: Path) -> None:
+    """Give *packages* the libraries pyoci stands on: those of the interpreter that runs the tests.
+
+    (A .pth file would not do: pyoci starts without `site`.)
+    """
     for library in Path(sysconfig.get_paths()["platlib"]).iterdir():
         if not (packages / library.name).exists():
             (packages / library.name).symlink_to(library)

@@ -57,6 +57,6 @@ def test_tells_why_there_is_no_table(options: list[str], message: str) -> None:
 
 @pytest.mark.usefixtures("us")
 def test_tells_that_there_is_no_ps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(ps, "_PATH", "/nonexistent")
     with pytest.raises(PyociError, match="cannot run ps: No such file or directory"):
         ps.table("/r", "web")
