@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import os
 
+from pyoci import log
+from pyoci.errors import Ignoring
 from pyoci.syscalls import files, mount
+from pyoci.syscalls.fd import Fd
 
 _PROC_ROOT_INO = 1  # include/linux/proc_fs.h
 _ATTRIBUTES = mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_NOEXEC
@@ -41,6 +44,7 @@ def _copy() -> int:
 
 
 def _plain() -> int:
+    log.debug("procfs: we get none of our own, so /proc is used, and looked at with each file")
     return os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
@@ -59,7 +63,18 @@ def open(proc_fd: int, path: str, flags: int = os.O_RDONLY) -> int:  # noqa: A00
     """Open *path*, such as ``sys/kernel/domainname`` or ``self/attr/exec``, below *proc_fd*.
 
     Raises OSError(EXDEV) when something is mounted over it, ELOOP when it is a magic link.
+
+    AppArmor denies access to what is mounted nowhere (in LXC, with Proxmox); /proc itself is tried then.
     """
+    try:
+        return _open(proc_fd, path, flags)
+    except PermissionError:
+        with Ignoring(OSError), Fd(_verified(_plain())) as plain:
+            return _open(plain.fileno(), path, flags)
+        raise
+
+
+def _open(proc_fd: int, path: str, flags: int) -> int:
     resolve = files.RESOLVE_BENEATH | files.RESOLVE_NO_XDEV | files.RESOLVE_NO_MAGICLINKS
     fd = files.openat2(proc_fd, path, flags, resolve=resolve)
     if files.filesystem(fd) != files.PROC_SUPER_MAGIC:

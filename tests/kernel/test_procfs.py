@@ -125,3 +125,66 @@ def test_read_returns_all_when_the_file_is_long() -> None:
 
     assert procfs.read(fd, "kallsyms").count("\n") == Path("/proc/kallsyms").read_text().count("\n") > 10000
     os.close(fd)
+
+
+def deny(call: str) -> None:
+    """Refuse *call* to this process with EACCES, as AppArmor and the filters of engines do."""
+    import pyseccomp
+
+    program = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    program.add_rule(pyseccomp.ERRNO(errno.EACCES), call)
+    program.load()
+
+
+@pytest.mark.parametrize("calls", [("fsopen",), ("fsmount",), ("fsopen", "open_tree"), ("fsmount", "open_tree")])
+def test_open_private_falls_back_when_the_mount_api_is_denied(in_child: InChild, calls: tuple[str, ...]) -> None:
+    def child() -> tuple[bool, str]:
+        for call in calls:
+            deny(call)
+        fd = procfs.open_private()
+        procfs.write(fd, "sys/kernel/domainname", "other")
+        return files.filesystem(fd) == files.PROC_SUPER_MAGIC, procfs.read(fd, "sys/kernel/domainname")
+
+    assert in_child(child, namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS) == (True, "other\n")
+
+
+def test_the_fallback_is_not_fooled_when_something_lies_over_the_file(in_child: InChild) -> None:
+    def child() -> None:
+        mount.mount("/dev/null", "/proc/sys/kernel/domainname", None, mount.MS_BIND)
+        for call in ("fsopen", "open_tree"):
+            deny(call)
+        procfs.write(procfs.open_private(), "sys/kernel/domainname", "other")
+
+    with pytest.raises(OSError, match=r"[Cc]ross-device"):
+        in_child(child, namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
+
+
+def test_write_goes_to_proc_when_what_is_mounted_nowhere_is_denied(
+    in_child: InChild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As AppArmor does it in LXC: the mount is made, but no file in it can be opened."""
+    openat2 = files.openat2
+
+    def child() -> str:
+        private = procfs.open_private()
+
+        def denied(dirfd: int, path: str, *args: Any, **kwargs: Any) -> int:
+            if dirfd == private:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return openat2(dirfd, path, *args, **kwargs)
+
+        monkeypatch.setattr(files, "openat2", denied)
+        procfs.write(private, "sys/kernel/domainname", "other")
+        return procfs.read(private, "sys/kernel/domainname")
+
+    assert in_child(child, namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS) == "other\n"
+
+
+def test_a_denied_write_stays_denied_when_proc_denies_it_too(in_child: InChild) -> None:
+    def child() -> None:
+        private = procfs.open_private()
+        os.setresuid(65534, 65534, 65534)
+        procfs.write(private, "sys/kernel/domainname", "other")
+
+    with pytest.raises(PermissionError, match="domainname"):
+        in_child(child)

@@ -6,13 +6,15 @@ import errno
 
 from pyoci.errors import ConfigError, StepError
 from pyoci.record import Record, int64, uint32
+from pyoci.syscalls import procfs
+from pyoci.syscalls.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.container.init import Init
 
 CLOCKS = ("monotonic", "boottime")
-_FILE = "/proc/self/timens_offsets"
+_FILE = "self/timens_offsets"
 _SECOND = 10**9
 _HINTS = {
     errno.ERANGE: "with its offset a clock may neither be negative nor beyond 146 years",
@@ -48,11 +50,11 @@ def write(init: Init) -> None:
     """Set the clocks after the namespace is made and before the first process enters it, which fixes them."""
     offsets = init.config.linux.time_offsets
     try:
-        with open(_FILE, "wb", buffering=0) as file:
-            file.write(text(offsets).encode())
+        with Fd(procfs.open_private()) as proc:  # in a mount namespace given by path, /proc is another container's
+            procfs.write(proc.fileno(), _FILE, text(offsets))
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise StepError(
             f"cannot set the clocks of the time namespace to {text(offsets).strip()!r}: {reason}",
-            field="linux.timeOffsets", file=_FILE, errno=error.errno, hint=_HINTS.get(error.errno or 0),
+            field="linux.timeOffsets", file=f"/proc/{_FILE}", errno=error.errno, hint=_HINTS.get(error.errno or 0),
         ) from error
