@@ -68,6 +68,9 @@ def _set_groups(init: Init, gids: Sequence[int]) -> None:
         raise StepError(f"{text}: {str(error.strerror).lower()}", field="process.user.additionalGids",
                         call="setgroups(2)", errno=error.errno,
                         hint="/proc/self/setgroups says deny" if denied else None) from error
+    except ValueError:  # before the kernel is asked
+        raise StepError(f"cannot set {len(gids)} additional groups: 65536 are the most",
+                        field="process.user.additionalGids") from None
     except OSError as error:
         raise _explained("additionalGids", f"groups {', '.join(map(str, gids))}", "setgroups(2)", error) from error
 
