@@ -111,15 +111,14 @@ def _settle(device: Device, name: str, directory: int, *, made: bool) -> None:
         found = os.fstat(node.fileno())
         if not device.matches(found):
             raise _another(device, found)
-        path = f"/proc/self/fd/{node.fileno()}"
         uid, gid, mode = (
             getattr(device, key) if made or key in device else now
             for key, now in (("uid", found.st_uid), ("gid", found.st_gid), ("file_mode", found.st_mode))
         )
         if (uid, gid) != (found.st_uid, found.st_gid):
-            os.chown(path, uid, gid)
+            os.chown(f"/proc/self/fd/{node.fileno()}", uid, gid)
         if stat.S_IMODE(found.st_mode) != mode & ~_TYPE_BITS:
-            os.chmod(path, mode & ~_TYPE_BITS)
+            os.chmod(f"/proc/self/fd/{node.fileno()}", mode & ~_TYPE_BITS)
 
 
 def _another(device: Device, found: os.stat_result) -> OSError:
