@@ -25,7 +25,7 @@ FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	validate test-vm bench man dist install clean
+	validate test-vm security lock locked bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -86,6 +86,18 @@ test-vm: $(VENV)/.tested ## tests in a virtual machine with systemd and cgroup v
 validate: $(VENV)/.installed $(VENV)/.tested $(RUNTIME_TOOLS)/runtimetest ## the validation programs of runtime-tools
 	@$(IN_VENV) tests.validation.run $(RUNTIME_TOOLS) $(CURDIR)/$(VENV)/bin/pyoci $(RUNTIME) $(ARGS)
 
+security: $(VENV)/.installed $(VENV)/.tested ## what hostile images try, at length; ARGS=--mutations: without each guard
+	$(if $(findstring --mutations,$(ARGS)),$(VENV)/bin/python tools/mutations.py $(filter-out --mutations,$(ARGS)),\
+	    PYOCI_STARTS=$${PYOCI_STARTS:-500} $(PYTEST) tests/security $(ARGS))
+
+lock: $(VENV)/.built ## write requirements.lock: the libraries of a release, with the hashes of their files
+	$(PIP) install pip-tools
+	$(VENV)/bin/python tools/requirements.py install_requires | $(VENV)/bin/pip-compile --quiet --generate-hashes \
+	    --strip-extras --no-header --no-annotate --no-emit-options --upgrade --output-file requirements.lock -
+
+locked: $(VENV)/.built ## are the files of requirements.lock what the index serves?
+	$(PIP) download --no-deps --no-binary python-prctl --require-hashes --dest $(VENV)/locked -r requirements.lock
+
 bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
 	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
 
@@ -134,7 +146,7 @@ $(VENV)/.installed: $(SOURCES) $(VENV)/.built
 	@rm -rf build *.egg-info
 	@touch $@
 
-test commands sections integration engines: $(VENV)/.tested
+test commands sections integration security engines: $(VENV)/.tested
 
 # The programs of `make validate`.
 .runtime-tools/runtimetest: tests/validation/build tests/validation/tap.go
