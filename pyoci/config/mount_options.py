@@ -108,6 +108,13 @@ class Options:
         """Whether what is mounted below the source comes along."""
         return "rbind" in self.own
 
+    def take_readonly(self) -> bool:
+        """Forget that the mount is read-only; whether it was."""
+        was = bool(self.attr_set & MOUNT_ATTR_RDONLY)
+        self.attr_set &= ~MOUNT_ATTR_RDONLY
+        self.superblock.pop("ro", None)
+        return was
+
     def _take(self, name: str) -> None:
         if name in SUPERBLOCK:
             given, taken_back = SUPERBLOCK[name]

@@ -180,6 +180,7 @@ def _inherited(init: Init) -> int:
 
 def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) -> None:
     """Mount a filesystem of its own."""
+    sealed = entry.type == "tmpfs" and options.take_readonly()
     parameters = _parameters(entry, options, init)
     target = open_target(entry, init)
     if any(value and len(value) > _LONGEST_PARAMETER for _, value in parameters):
@@ -195,7 +196,16 @@ def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) ->
             options.recursive_set |= options.attr_set  # the host's cgroups are below (CVE-2023-25809)
     if "tmpcopyup" in options.own:
         _copy_up(target, tree)
+    if sealed:
+        init.sealed.append(os.dup(tree))
     attach(tree, target, options)
+
+
+def seal(init: Init) -> None:
+    """Make every tmpfs read-only that is to be, once mount points, devices and directories are made on it."""
+    for tree in init.sealed:
+        mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=mount.MOUNT_ATTR_RDONLY)
+        os.close(tree)
 
 
 def open_target(entry: Mount, init: Init) -> int:

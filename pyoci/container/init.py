@@ -50,6 +50,8 @@ class Init:
         """O_PATH descriptor of the container's root directory, valid once it is mounted."""
         self.proc = -1
         """Procfs, verified and out of the container's reach, once the root is entered."""
+        self.sealed: list[int] = []
+        """Mounts, by descriptor, that are made read-only when nothing has to be made on them any more."""
         self.prepared: dict[str, object] = {}
         """What the ``prepare`` functions of sections leave for their steps, by path of the section."""
         self.cgroup_mounts: Callable[[], list[tuple[str, str, tuple[str, ...]]]] = list

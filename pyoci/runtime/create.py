@@ -84,6 +84,7 @@ SELF = (  # inside its root: from here on importing raises
     "linux.sysctl.write",
     "linux.readonly_paths.remount",
     "linux.masked_paths.hide",
+    "mounts.seal",
     "root.make_readonly",
     "linux.rootfs_propagation.apply",  # last: an unbindable root cannot be cloned any more
 )

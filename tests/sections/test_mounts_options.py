@@ -274,6 +274,23 @@ def test_unknown_options_reach_the_filesystem_when_it_is_mounted(container: Cont
     assert mounts["/joined"].superblock >= {"size=64k", "mode=700"}
 
 
+@pytest.mark.clause("mounts.options.flags")
+@pytest.mark.parametrize("copied", [(), ("tmpcopyup",)])
+def test_read_only_tmpfs_has_what_is_to_be_on_it_when_it_is_sealed(container: Container, copied: tuple[str]) -> None:
+    (dev,) = (entry for entry in container.bundle.config["mounts"] if entry["destination"] == "/dev")
+    dev["options"] = ["nosuid", "ro", "mode=755", *copied]
+    container.bundle.mount("/dev/on/it", "tmpfs", "tmpfs", "ro").mount("/dev/on/it/too", "tmpfs", "tmpfs")
+    container.bundle.process["cwd"] = "/dev/work"
+
+    there = "ls -d /dev/pts/ptmx /dev/null /dev/fd /dev/work; touch /dev/on/it/too/new && echo made"
+    said = container.output(f"{there}; touch /dev/x /dev/on/it/x 2>&1; true")
+
+    assert said.splitlines() == [
+        "/dev/fd", "/dev/null", "/dev/pts/ptmx", "/dev/work", "made",
+        "touch: /dev/x: Read-only file system", "touch: /dev/on/it/x: Read-only file system",
+    ]  # fmt: skip
+
+
 @pytest.mark.clause("mounts.options.data")
 def test_empty_option_is_none_when_a_filesystem_is_mounted(container: Container) -> None:
     container.bundle.mount("/m", "tmpfs", "tmpfs", "", "size=64k,,mode=750", "")
