@@ -98,8 +98,8 @@ lock: $(VENV)/.built ## write requirements.lock: the libraries of a release, wit
 locked: $(VENV)/.built ## are the files of requirements.lock what the index serves?
 	$(PIP) download --no-deps --no-binary python-prctl --require-hashes --dest $(VENV)/locked -r requirements.lock
 
-bench: $(VENV)/.installed ## start-up beside runc and crun, where they are installed
-	@$(VENV)/bin/python benchmarks/start_up.py $(VENV)/bin/pyoci $(ARGS)
+bench: $(VENV)/.installed ## time and memory beside runc and crun, where they are installed: ARGS="--only lives --rounds 40"
+	@$(IN_VENV) benchmarks $(CURDIR)/$(VENV)/bin/pyoci $(ARGS)
 
 man: ## the manual in build/man, from the tables of options
 	$(PYTHON) -B tools/man_pages.py build/man

@@ -1,0 +1,1 @@
+"""What pyoci costs beside runc and crun: ``make bench``. docs/performance.md explains the figures."""
