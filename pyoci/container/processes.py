@@ -21,7 +21,7 @@ def of(container: Container) -> list[int]:
         return found
     if container.record.get("privatePids"):
         return _sharing("pid", container.pid)
-    return [container.pid] if container.record.get("sharesMounts") else _sharing("mnt", container.pid)
+    return _sharing("mnt", container.pid) if _has_mounts_to_itself(container) else [container.pid]
 
 
 def signal(container: Container, number: int) -> None:
@@ -45,6 +45,10 @@ def _send(pids: set[int], number: int) -> None:
     for pid in pids:
         with Ignoring(ProcessLookupError):
             os.kill(pid, number)
+
+
+def _has_mounts_to_itself(container: Container) -> bool:
+    return any(entry.type == "mount" and not entry.path for entry in container.config().linux.namespaces)
 
 
 def _sharing(kind: str, init: int) -> list[int]:

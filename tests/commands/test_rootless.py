@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -312,16 +313,16 @@ def test_does_without_a_user_namespace_in_one(user: User, words: str) -> None:
 class Nest:
     """Bundles whose root is the host's, to run the runtime itself in a container."""
 
-    def __init__(self, user: User, place: Path) -> None:
-        self.user, self.place = user, place
-        self.program = user.container.runtime.path
+    def __init__(self, container: Container, place: Path) -> None:
+        self.container, self.place = container, place
+        self.program = container.runtime.path
 
     def bundle(self, name: str, *args: str, masked: bool = False, root: Path = Path("/")) -> Path:
         """A bundle that runs *args*."""
-        bundle = self.user.container.bundle
+        bundle = self.container.bundle
         document = {**bundle.config, "root": {"path": str(root)}}
         sets = dict.fromkeys(("bounding", "effective", "permitted"), _CAPABILITIES)
-        path = f"{Path(self.program).parent}:{self.user.environment['PATH']}"
+        path = f"{Path(self.program).parent}:{os.environ['PATH']}"
         document["process"] = {**bundle.process, "args": args, "capabilities": sets, "env": [f"PATH={path}"]}
         if not masked:
             document["linux"] = {**bundle.linux, "maskedPaths": [], "readonlyPaths": []}
@@ -332,13 +333,13 @@ class Nest:
     def run(self, bundle: Path, number: int = 0) -> list[str]:
         """The words that run *bundle* in a container of its own."""
         root = self.place / f"state-of-{bundle.name}"
-        return [self.program, "--root", str(root), "run", "--bundle", str(bundle), f"{self.user.container.id}-{number}"]
+        return [self.program, "--root", str(root), "run", "--bundle", str(bundle), f"{self.container.id}-{number}"]
 
 
 @pytest.fixture
 def nest(user: User, place: Path) -> Nest:
     """Containers in containers."""
-    return Nest(user, place)
+    return Nest(user.container, place)
 
 
 def finish(user: User, words: list[str]) -> tuple[int, str, str]:
@@ -383,6 +384,20 @@ def test_binds_what_may_not_be_mounted_anew(user: User, nest: Nest) -> None:
     status, shown, said = finish(user, nest.run(outer, 1))
 
     assert (status, "kernel" in shown.split()) == (0, True), said
+
+
+@pytest.mark.differs("about pyoci in pyoci")
+def test_limits_containers_in_a_container_of_root(container: Container, place: Path) -> None:
+    nest, bundle = Nest(container, place), container.bundle.namespace("cgroup").without_namespace("network")
+    bundle.config["mounts"][-1]["options"].remove("ro")
+    bundle.linux["resources"] = {"pids": {"limit": 7}, "devices": [{"allow": True, "access": "rwm"}]}
+    inner = nest.bundle("inner", "sh", "-c", "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null")
+    bundle.linux["resources"]["pids"] = {"limit": 70}
+    outer = nest.bundle("outer", *nest.run(inner))
+
+    done = subprocess.run(nest.run(outer, 1), capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.stdout, done.stderr) == ("7\n", "")
 
 
 # As a library.
