@@ -57,29 +57,33 @@ class UnifiedDirectory(Directory):
     def enable(self, controllers: Iterable[str], *, making_room: bool = False) -> None:
         """Switch *controllers* on as far as possible; what is refused shows when a limit is written.
 
-        The kernel refuses it where processes are ("no internal processes"). *making_room*, those beside us in our own
-        cgroup move down with us, into a leaf: it happens where nothing above that cgroup is ours to use.
+        Where processes are, the kernel refuses it ("no internal processes"), or makes the cgroups below threaded. So
+        our own is left alone; or, *making_room*, those in it move down with us, into a leaf.
         """
         path = self.mount
         for part in self.path[len(self.mount) + 1 :].split("/"):
             enabled = read(f"{path}/cgroup.subtree_control").split()
             missing = [name for name in controllers if name not in enabled]
-            try:
-                if missing:
-                    write(f"{path}/cgroup.subtree_control", " ".join([f"+{name}" for name in missing]))
-            except OSError:
-                for name in missing:
-                    self._enable(path, name, making_room=making_room)
+            if missing and _is_our_own(path) and not (making_room and _make_room(path)):
+                self._refuse(missing, OSError(errno.EBUSY, os.strerror(errno.EBUSY), f"{path}/cgroup.subtree_control"))
+            elif missing:
+                self._switch_on(path, missing)
             path = f"{path}/{part}"
 
-    def _enable(self, path: str, name: str, *, making_room: bool) -> None:
+    def _switch_on(self, path: str, names: Sequence[str]) -> None:
+        """Switch *names* on below *path*: all at once or else each by itself."""
         try:
-            write(f"{path}/cgroup.subtree_control", f"+{name}")
+            write(f"{path}/cgroup.subtree_control", " ".join([f"+{name}" for name in names]))
         except OSError as error:
-            if making_room and error.errno == errno.EBUSY and _make_room(path):
-                self._enable(path, name, making_room=False)
-            else:
-                self.refused.setdefault(name, error)
+            if len(names) == 1:
+                self._refuse(names, error)
+                return
+            for name in names:
+                self._switch_on(path, [name])
+
+    def _refuse(self, names: Iterable[str], error: OSError) -> None:
+        for name in names:
+            self.refused.setdefault(name, error)
 
     def write(self, name: str, value: str) -> None:
         """Write one file, switching its controller on where that was not done before."""
@@ -185,11 +189,14 @@ class UnifiedDirectory(Directory):
         return self.number("memory.current") or 0
 
 
+def _is_our_own(path: str) -> bool:
+    """Whether we are in the cgroup *path*, and it is not the root of all, where processes and controllers get on."""
+    return os.path.exists(f"{path}/cgroup.type") and os.getpid() in Directory((), path, path).pids(recursive=False)
+
+
 def _make_room(path: str) -> bool:
-    """Move the processes of our own cgroup into a leaf of it; whether *path* is our own, and they are gone."""
+    """Move the processes of our own cgroup into a leaf of it; whether they are gone."""
     here, leaf = Directory((), path, path), Directory((), path, f"{path}/{_LEAF}")
-    if os.getpid() not in here.pids(recursive=False):
-        return False
     leaf.create()
     for _ in range(_ROUNDS):
         left = here.pids(recursive=False)

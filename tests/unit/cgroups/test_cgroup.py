@@ -154,6 +154,15 @@ def test_create_takes_processors_from_above_when_a_cpuset_is_empty(make_legacy_t
     assert (tree.mount / "a/cpuset.cpus").read_text().strip() == "0-1"
 
 
+def test_create_switches_nothing_on_when_we_are_in_the_cgroup_ourselves(unified_tree) -> None:
+    own = unified_tree.cgroup("own", cgroup__procs=f"{os.getpid()}\n", cgroup__subtree_control="")
+    unified_tree.cgroup("own/x")
+
+    cgroups.find("/own/x", "x", hierarchies=[unified_tree.hierarchy("/own")]).create()
+
+    assert (own / "cgroup.subtree_control").read_text() == ""
+
+
 def forbid(monkeypatch, number):
     def mkdir(path, *_, **__):
         raise OSError(number, os.strerror(number), path)
