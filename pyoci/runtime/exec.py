@@ -94,6 +94,8 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
     try:
         with Undo() as undo:
             init = _init(container, parsed, wanted, options)
+            if not container.is_alive():  # its number may be another's by now, of the host, and so all that we learnt
+                raise WrongStatus(_REFUSALS["stopped"])
             sub = _sub_cgroups(options.cgroup)
             tasks = cgroup.tasks(sub)
             birth = Birth(init, stage(tasks, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
@@ -124,11 +126,7 @@ def _init(container: Container, parsed: Config, wanted: Process, options: Option
 
 def _root_of(container: Container) -> int:
     """The root directory of the container's init: no mount namespace leads to it."""
-    root = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if not container.is_alive():  # then it may be another process's
-        os.close(root)
-        raise WrongStatus(_REFUSALS["stopped"])
-    return root
+    return os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def stage(tasks: list[int], pidfd: int) -> tuple[str | Step, ...]:

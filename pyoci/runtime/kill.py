@@ -43,6 +43,8 @@ def _send(container: Container, signal: int) -> None:
     except ProcessLookupError:
         raise WrongStatus("container not running") from None
     try:
+        if not container.is_alive():  # its number may be another's by now
+            raise WrongStatus("container not running")
         _signal.pidfd_send_signal(fd, signal)
     except OSError as error:
         raise WrongStatus("container not running" if error.errno == errno.ESRCH else str(error)) from error

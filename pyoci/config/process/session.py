@@ -16,6 +16,7 @@ from pyoci.syscalls import keyring, prctl, process
 _LIBRARYS = (32, 33)  # the C library keeps these for itself, and refuses to change them
 _SIGNALS = [number for number in range(1, 65) if number not in (9, 19, *_LIBRARYS)]  # not SIGKILL and SIGSTOP
 _NULL_DEVICE = os.makedev(1, 3)
+_SESSION = "process.session"
 _UMASK = 0o022  # until that of the process is set
 
 TYPE_CHECKING = False
@@ -32,13 +33,18 @@ def lead(init: Init) -> None:  # noqa: ARG001 (a step)
     os.umask(_UMASK)
 
 
+def prepare(init: Init) -> None:
+    """Note whether the runtime is root where it runs: then it may trace whomever it forks."""
+    init.prepared[_SESSION] = os.geteuid() == 0
+
+
 def forbid_tracing(init: Init) -> None:
     """Let nobody in the container trace us, or open what we have open, until execve(2) (CVE-2016-9962).
 
     We hold a procfs in which nothing is masked, and the line to the runtime. A runtime without privileges would shut
     itself out as well: it could not fetch the seccomp listener. Nor has it anything its user has not.
     """
-    if not init.rootless:
+    if init.prepared[_SESSION]:
         prctl.dumpable(False)
 
 
