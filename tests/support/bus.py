@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -46,7 +47,8 @@ class FakeBus:
                 return
             self._connections.append(connection)
             if self._answers is not None:  # else nobody is at home
-                self._converse(connection, self._answers)
+                with contextlib.suppress(ConnectionError):  # who has hung up does not wait for answers
+                    self._converse(connection, self._answers)
 
     def _converse(self, connection: socket.socket, answers: Mapping[str, tuple[str, tuple[Any, ...]]]) -> None:
         """Answer until the other end hangs up."""

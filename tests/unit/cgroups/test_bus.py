@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyoci.cgroups import bus
+from pyoci.cgroups.systemd import SystemdCgroup
+from pyoci.cgroups.unified import UnifiedDirectory
 from pyoci.errors import SystemdError, Unsupported
 from tests.support.bus import GREETING, SYSTEMD, FakeBus
 
@@ -81,3 +83,26 @@ def test_a_change_waits_until_it_is_done(serve: Serve) -> None:
         systemd.change("a.scope", [])
 
     assert served.calls[len(GREETING) :] == ["SetUnitProperties", "Get"]
+
+
+def test_a_users_bus_is_in_the_directory_of_the_session(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve({**SYSTEMD, "AttachProcessesToUnit": ("", ())})
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    with bus.Systemd(user=True) as systemd:
+        systemd.attach("a.scope", "", 1)
+
+    assert served.calls[len(GREETING) :] == ["AttachProcessesToUnit"]
+
+
+def test_a_unit_is_deleted_though_its_systemd_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/none")
+    (tmp_path / "group").mkdir()
+    directory = UnifiedDirectory((), str(tmp_path), f"{tmp_path}/group", [f"{tmp_path}/group"])
+
+    SystemdCgroup([], directory, {"name": "a.scope", "user": True, "started": True}, rootless=True).delete()
+
+    assert not (tmp_path / "group").exists()
