@@ -75,7 +75,7 @@ def build_interpreter(target: Path, directory: Path) -> None:
     }
     defines = [_PLACE, *[f'-D{name}="{value}"' for name, value in told.items()]]
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
-    sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c")]
+    sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c", "json.c")]
     program = directory / "python"
     _run(*_COMPILE, *headers, *defines, *sources, *_LINK, str(_static_library()), *_libraries(), "-o", str(program))
     image.make(program, target, directory)

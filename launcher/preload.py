@@ -11,7 +11,7 @@ import marshal
 import os
 import posix
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ for name in Compiled.modules:
     __import__(name)
 sys.meta_path.remove(Compiled)
 packages = [module for name, module in sys.modules.items() if name in Compiled.modules and hasattr(module, "__path__")]
-PathFinder.find_spec("_json")  # where C modules are is known from now on
 
 from pyoci import cli  # noqa: E402 (there it is)
 

@@ -1,17 +1,63 @@
 """JSON as text, without the standard module's import of ``re`` (6 ms of every start).
 
-Reading uses the C scanner that ``json`` itself uses, writing on one line its C encoder; over several lines it is done
-here, for the encoder cannot. A property test holds all of it to the standard module.
+Reading is done by the installed command's interpreter (launcher/json.c), or by the C scanner that ``json`` itself uses.
+A property test holds all of it to the standard module.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable
+
+read_json: Callable[[str], object] | None = None
+try:
+    import _pyoci
+
+    read_json = _pyoci.read_json
+except ImportError:
+    pass
 
 _WHITESPACE = " \t\n\r"
+_ESCAPES = {number: f"\\u{number:04x}" for number in range(32)} | {
+    ord(character): f"\\{letter}" for character, letter in zip('"\\\b\t\n\f\r', '"\\btnfr', strict=True)
+}
+
+_UNUSUAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def loads(text: str | bytes) -> object:
+    """The value *text* describes. Raises ValueError that names line and column."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    try:
+        return _scanned(text) if read_json is None else read_json(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        match error.args:
+            case str(what), int(place):
+                raise ValueError(_describe(what, text.encode()[:place].decode())) from None
+        raise
+
+
+def _scanned(text: str) -> object:
+    """The same by the standard module's C scanner."""
+    import _json
+
+    start = len(text) - len(text.lstrip(_WHITESPACE))
+    scan = _json.make_scanner(_Options)  # type: ignore[arg-type]  # any object with these attributes
+    try:
+        value, end = scan(text, start)
+    except StopIteration as stop:
+        raise ValueError(_describe("expected a value", text[: stop.value])) from None
+    except SystemError:  # the scanner finds no JSONDecodeError, a ValueError, where nobody has imported it
+        import json.decoder  # noqa: F401
+
+        value, end = scan(text, start)
+    if rest := text[end:].lstrip(_WHITESPACE):
+        raise ValueError(_describe("unexpected text after the value", text[: len(text) - len(rest)]))
+    return value
 
 
 class _Options:
@@ -26,51 +72,9 @@ class _Options:
     memo: dict[str, str] = {}  # noqa: RUF012 (the scanner wants an attribute)
 
 
-class _Codec:
-    """The C functions, once they are needed: their module is one of those an image of the interpreter cannot hold."""
-
-    scan: Callable[[str, int], tuple[Any, int]]
-    encode: Callable[[object, int], tuple[str, ...]]
-    quote: Callable[[str], str]
-
-    def __getattr__(self, name: str) -> Any:
-        import _json
-
-        self.scan = _json.make_scanner(_Options)  # type: ignore[arg-type]  # any object with these attributes
-        self.quote = _json.encode_basestring
-        self.encode = _json.make_encoder(None, _refuse, self.quote, None, ":", ",", False, False, True)
-        return vars(self)[name]
-
-
-_codec = _Codec()
-
-
-def loads(text: str | bytes) -> object:
-    """The value *text* describes. Raises ValueError that names line and column."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8")
-    start = 0
-    while text[start : start + 1] in _WHITESPACE and start < len(text):
-        start += 1
-    try:
-        value, end = _codec.scan(text, start)
-    except StopIteration as stop:
-        raise ValueError(_describe("expected a value", text, stop.value)) from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except SystemError:  # the scanner finds no JSONDecodeError, a ValueError, where nobody has imported it
-        import json.decoder  # noqa: F401
-
-        value, end = _codec.scan(text, start)
-    if rest := text[end:].lstrip(_WHITESPACE):
-        raise ValueError(_describe("unexpected text after the value", text, len(text) - len(rest)))
-    return value
-
-
-def _describe(what: str, text: str, at: int) -> str:
-    line = text.count("\n", 0, at) + 1
-    column = at - text.rfind("\n", 0, at)
-    return f"{what}: line {line} column {column}"
+def _describe(what: str, before: str) -> str:
+    """*what* is wrong behind the text *before*."""
+    return f"{what}: line {before.count(chr(10)) + 1} column {len(before) - before.rfind(chr(10))}"
 
 
 def dumps(value: object, indent: int = 0) -> str:
@@ -79,29 +83,43 @@ def dumps(value: object, indent: int = 0) -> str:
     A surrogate without its other half, be it from config.json or for a byte of a path that is no UTF-8, becomes an
     escape: no encoding has it.
     """
-    text = "".join(_pieces(value, "\n", " " * indent) if indent else _codec.encode(value, 0))
+    pieces: list[str] = []
+    _write(pieces, value, "\n" if indent else "", " " * indent)
+    text = "".join(pieces)
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _refuse(value: object) -> object:
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _pieces(value: object, newline: str, indent: str) -> Iterator[str]:
-    """*value* over several lines; *newline* begins those at its level."""
-    if isinstance(value, dict) and value:
-        items = ((_codec.quote(key) + ": ", item) for key, item in value.items())
-        yield from _enclosed("{}", items, newline, indent)
-    elif isinstance(value, list | tuple) and value:
-        yield from _enclosed("[]", (("", item) for item in value), newline, indent)
+def _write(pieces: list[str], value: object, newline: str, indent: str) -> None:
+    """Add *value* to *pieces*; *newline* begins the lines at its level, if it is not to be a single one."""
+    if isinstance(value, str):
+        pieces.append(f'"{value.translate(_ESCAPES)}"')
+    elif isinstance(value, dict):
+        colon = ": " if newline else ":"
+        entries = ((f'"{name.translate(_ESCAPES)}"{colon}', item) for name, item in value.items())
+        _write_all(pieces, "{}", entries, newline, indent)
+    elif isinstance(value, list | tuple):
+        _write_all(pieces, "[]", (("", item) for item in value), newline, indent)
     else:
-        yield from _codec.encode(value, 0)
+        pieces.append(_simple(value))
 
 
-def _enclosed(brackets: str, items: Iterator[tuple[str, object]], newline: str, indent: str) -> Iterator[str]:
-    separator = brackets[0] + newline + indent
-    for prefix, item in items:
-        yield separator + prefix
-        yield from _pieces(item, newline + indent, indent)
-        separator = "," + newline + indent
-    yield newline + brackets[1]
+def _write_all(
+    pieces: list[str], brackets: str, entries: Iterable[tuple[str, object]], newline: str, indent: str
+) -> None:
+    inner = newline + indent if newline else ""
+    separator = brackets[0] + inner
+    for prefix, item in entries:
+        pieces.append(separator + prefix)
+        _write(pieces, item, inner, indent)
+        separator = "," + inner
+    pieces.append(newline + brackets[1] if separator[0] == "," else brackets)
+
+
+def _simple(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return _UNUSUAL.get(text := repr(value), text)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

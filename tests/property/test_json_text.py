@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
+import sysconfig
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from launcher import link
 from pyoci import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
+
+
+@pytest.fixture(scope="module", params=["scanner", "launcher"], autouse=True)
+def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Read by the standard module's scanner, and by the function of the installed command's interpreter."""
+    if request.param == "launcher":
+        if reason := link.missing():
+            pytest.skip(reason)
+        target = tmp_path_factory.mktemp("launcher") / "_pyoci.so"
+        sources = [str(Path(link.__file__).parent / name) for name in ("calls.c", "json.c")]
+        include = f"-I{sysconfig.get_path('include')}"
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", include, *sources, "-o", str(target)], check=True)
+        spec = importlib.util.spec_from_file_location("_pyoci", target)
+        assert spec
+        json_text.read_json = importlib.util.module_from_spec(spec).read_json
+    yield
+    json_text.read_json = None
 
 
 def outcome(read: object, text: str) -> object:

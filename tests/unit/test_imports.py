@@ -75,7 +75,7 @@ def strangers(modules: frozenset[str], known: frozenset[str]) -> set[str]:
     """Those *modules* that are neither ours nor *known*; what is built in does not count."""
     built_in = frozenset(sys.builtin_module_names)
     return (
-        {name for name in modules if name.partition(".")[0] != "pyoci"}
+        {name for name in modules if name.partition(".")[0] not in {"pyoci", "_pyoci"}}
         - known
         - INTERPRETER
         - built_in
