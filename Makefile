@@ -9,7 +9,7 @@ PREFIX ?= /opt/pyoci
 RUNTIME_TOOLS ?= .runtime-tools
 
 # busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
-PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv
+PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv strace
 # What tests/engines drives.
 ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
 	iproute2 iptables netavark podman uidmap

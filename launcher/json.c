@@ -34,11 +34,11 @@ static int hexadecimal(const char *at)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        char digit = at[i];
-        if (digit >= '0' && digit <= '9')
-            value = value * 16 + digit - '0';
-        else if ((digit | 32) >= 'a' && (digit | 32) <= 'f')
-            value = value * 16 + (digit | 32) - 'a' + 10;
+        char letter = at[i];
+        if (letter >= '0' && letter <= '9')
+            value = value * 16 + letter - '0';
+        else if ((letter | 32) >= 'a' && (letter | 32) <= 'f')
+            value = value * 16 + (letter | 32) - 'a' + 10;
         else
             return -1;
     }

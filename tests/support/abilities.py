@@ -194,6 +194,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "debian": (debian.is_available, f"a Debian tree in {debian.directory()}, or root, debootstrap and Debian's mirror"),
     "registry": (lambda: shutil.which("docker-registry") is not None, "the docker-registry binary"),
     "packages": (packages.are_available, "packages of Debian fetched earlier, or its tree, apt-get and its mirror"),
+    "strace": (lambda: shutil.which("strace") is not None, "the strace binary"),
     "bash": (lambda: shutil.which("bash") is not None, "bash"),
     "zsh": (lambda: shutil.which("zsh") is not None, "zsh"),
     "fish": (lambda: shutil.which("fish") is not None, "fish"),
