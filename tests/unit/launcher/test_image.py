@@ -73,7 +73,9 @@ def test_leads_out_of_the_program_nowhere(built: Path, tmp_path: Path) -> None:
     words = array("Q", memory[: len(memory) // WORD * WORD])
     lowest = min(place.start for place in others)
 
-    leading = [hex(word) for word in words if word >= lowest and any(word in place for place in others)]
+    # What is no multiple of eight is a number that happens to be as large.
+    pointers = (word for word in words if word >= lowest and word % WORD == 0)
+    leading = [hex(word) for word in pointers if any(word in place for place in others)]
 
     assert len(leading) == copied(built / "python")
 
