@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import abilities
 from tests.support.container import processes_naming
+from tests.support.waiting import wait_for
 from tests.validation import program, run, table
 from tests.validation.table import Deviation
 
@@ -133,14 +134,14 @@ def test_ends_what_a_container_left_running(suite: Suite) -> None:
     failures = program.run(suite.tree, "program", str(suite.runtime)).failures
 
     assert [text.partition(":")[0] for text in failures] == ["left processes"]
-    assert processes_naming("done lively") == []
+    wait_for(lambda: not processes_naming("done lively"), "the end of what was killed")
 
 
 def test_ends_what_a_program_left_running(suite: Suite) -> None:
     suite.add("program", "echo 1..0", "sh -c 'sleep 1000; :' by-itself &")
 
     assert program.run(suite.tree, "program", str(suite.runtime)).failures == []
-    assert processes_naming("; : by-itself") == []
+    wait_for(lambda: not processes_naming("; : by-itself"), "the end of what was killed")
 
 
 def test_refuses_a_tree_without_programs(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
