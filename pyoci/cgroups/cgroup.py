@@ -59,6 +59,11 @@ class Cgroup:
         """What to keep as JSON: ``cgroups.load`` makes the same object of it again."""
         return {"rootless": self.rootless, "directories": [directory.state() for directory in self.directories]}
 
+    def planned(self) -> dict[str, object]:
+        """As ``state``, of what ``create`` is going to make: until it has looked, the rest may be somebody else's."""
+        plans = [(directory, directory.missing()) for directory in self.directories]
+        return {**self.state(), "directories": [{**place.state(), "created": made} for place, made in plans if made]}
+
     def paths(self) -> dict[str, str]:
         """The directory of each controller, as in runc's ``cgroup_paths``; that of v2 has the empty name."""
         found = {name: directory.path for directory in self.legacy for name in directory.names}

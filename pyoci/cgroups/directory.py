@@ -37,6 +37,15 @@ class Directory:
             "created": self.created,
         }
 
+    def missing(self) -> list[str]:
+        """The directories ``create`` is going to make, from the top down."""
+        found: list[str] = []
+        path = self.path
+        while len(path) > len(self.mount) and not os.path.exists(path):
+            found.insert(0, path)
+            path = os.path.dirname(path)
+        return found
+
     def create(self) -> None:
         """Make the directory and those above it, where they are missing."""
         self._make(self.path)
@@ -119,7 +128,9 @@ class Directory:
         """What the file *name* says; None for ``max``, or when there is no such file."""
         try:
             text = read(f"{self.path}/{name}").strip()
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
             return None
         return int(text) if text.isdecimal() else None
 

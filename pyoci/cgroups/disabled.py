@@ -22,6 +22,10 @@ class Disabled(Cgroup):
         """What to keep as JSON."""
         return {"disabled": True}
 
+    def planned(self) -> dict[str, object]:
+        """As ``state``."""
+        return self.state()
+
     def version(self, controller: str) -> int:  # noqa: ARG002 (the interface)
         """As if on v2, so that limits reach ``write``; device rules do not, crun leaves them out as well."""
         return 2

@@ -11,7 +11,7 @@ import errno
 import os
 import time
 
-from pyoci.cgroups.directory import Directory, write
+from pyoci.cgroups.directory import GONE, Directory, write
 from pyoci.cgroups.hierarchy import read
 
 _UNLIMITED = 2**60  # no limit reads as the largest multiple of the page size below 2**63
@@ -58,7 +58,9 @@ class LegacyDirectory(Directory):
         """Whether it is, or is about to be, because of itself or of a directory above."""
         try:
             return read(f"{self.path}/freezer.state").strip() != "THAWED"
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
             return False
 
     def freeze(self) -> None:

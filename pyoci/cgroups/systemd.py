@@ -93,6 +93,10 @@ class SystemdCgroup(Cgroup):
         """What to keep as JSON."""
         return {**super().state(), "unit": self.unit}
 
+    def planned(self) -> dict[str, object]:
+        """As ``state``: systemd makes it, and removes it when the process it was made around is gone."""
+        return self.state()
+
     def create(self) -> None:
         """Nothing yet; see ``adopt``."""
 

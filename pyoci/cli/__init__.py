@@ -8,6 +8,7 @@ Everything that goes wrong ends in ``_report``: one line on stderr, and one line
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -206,6 +207,8 @@ def explain(error: BaseException) -> PyociError:
         return error
     if isinstance(error, OSError) and error.errno:
         return _explain_os_error(error)
+    if isinstance(error, MemoryError):
+        return PyociError("out of memory", errno=errno.ENOMEM)
     if isinstance(error, ImportError):
         return PyociError(f"cannot import {error.name or 'a module'}: {error}", hint="is pyoci installed completely?")
     place = error.__traceback__

@@ -4,13 +4,15 @@ One JSON packet at a time over SOCK_SEQPACKET, which keeps packets whole and say
 
     init → runtime                     runtime → init
     {"ask": "maps"}                    {}             the id maps are written
-    {"born": pid}                      {}             by stage, which exits (0: it goes on as init); init may begin
+    {"born": true}                     {}             init may begin; the kernel says which process that is
     {"ask": "hooks"}                   {}             limits are set, prestart and createRuntime were run
     {"terminal": true} + descriptor                   the pty's master, when no console socket takes it
     {"ask": "listener", "fd": n}       {}             the seccomp listener was handed over
     {"warning": text}
     {"error": {…}}                                    the end: a step failed
-    {"ready": true}                                   everything but the program is in place
+    {"ready": true}                    {}             everything but the program is in place; the container is noted
+
+Until it has the last of these answers a process of a container dies with the runtime: it finds nobody to talk to.
 
 Plain packets are sent by write(2) and read by read(2), so that a seccomp filter already loaded need
 allow no more than the program itself will use.
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 _LARGEST = 1 << 18
 _LONGEST = 1 << 12  # of the texts in a packet; with the six an error has it stays below the kernel's limit
 _FD_SIZE = 4
+_UCRED_SIZE = 12
+_SCM_CREDENTIALS = 2
 
 
 def shortened(text: str) -> str:
@@ -58,11 +62,14 @@ class Channel:
 
     def __init__(self, socket: _socket.socket) -> None:
         self._socket = socket
+        self.sender = 0
+        """Who sent the last packet received, as the runtime's end sees it."""
 
     @staticmethod
     def pair() -> tuple[Channel, Channel]:
         """Two connected ends: the runtime's and init's."""
         mine, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        mine.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
         return Channel(mine), Channel(theirs)
 
     def fileno(self) -> int:
@@ -89,16 +96,18 @@ class Channel:
 
     def receive(self) -> tuple[Message | None, list[int]]:
         """One packet and its descriptors, which become the caller's; None when the other side is gone."""
+        room = _socket.CMSG_SPACE(4 * _FD_SIZE) + _socket.CMSG_SPACE(_UCRED_SIZE)
         try:
-            packet, ancillary, _, _ = self._socket.recvmsg(_LARGEST, _socket.CMSG_SPACE(4 * _FD_SIZE),
-                                                           _socket.MSG_CMSG_CLOEXEC)
+            packet, ancillary, _, _ = self._socket.recvmsg(_LARGEST, room, _socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:  # said first of one that went without reading all: then come its last words
             return self.receive()
-        fds = [
-            int.from_bytes(rights[at : at + _FD_SIZE], "little")
-            for _, _, rights in ancillary
-            for at in range(0, len(rights), _FD_SIZE)
-        ]
+        fds: list[int] = []
+        for _, kind, data in ancillary:
+            numbers = [int.from_bytes(data[at : at + _FD_SIZE], "little") for at in range(0, len(data), _FD_SIZE)]
+            if kind == _SCM_CREDENTIALS:
+                self.sender = numbers[0]
+            else:
+                fds += numbers
         if not packet:
             return None, fds
         message = json_text.loads(packet)
@@ -108,5 +117,9 @@ class Channel:
     def ask(self, what: str, **more: object) -> None:
         """Send a request and wait until the runtime has met it."""
         self.send({"ask": what, **more})
+        self.wait(what)
+
+    def wait(self, what: str) -> None:
+        """Wait until the runtime has met the request *what*. Raises StepError when it is gone."""
         if not os.read(self.fileno(), _LARGEST):
             raise StepError(f"the runtime went away instead of answering: {what}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 from pyoci import json_text
+from pyoci.errors import BundleError, ContainerNotFound
 from pyoci.syscalls import files, process
 
 TYPE_CHECKING = False
@@ -25,6 +27,8 @@ class Container:
         self.path = path
         """The container's directory below ``--root``."""
         self.lock_fd = -1
+        self.is_being_made = False
+        """Whether a ``create`` was at work when it was loaded."""
         self.record: dict[str, object] = {
             "ociVersion": SPEC_VERSION,
             "id": container_id,
@@ -61,15 +65,23 @@ class Container:
     def status(self) -> str:
         """creating, created, running, paused or stopped."""
         if not self.record["complete"]:
-            from pyoci.container import store
-
-            is_being_made = self.lock_fd < 0 and store.is_locked(self)
-            return "creating" if is_being_made else "stopped"
+            return "creating" if self.is_being_made else "stopped"
+        awaits_start = self._awaits_start()  # first: a container that is deleted loses its init before its fifo
         if not self.is_alive():
             return "stopped"
         if self.is_paused():  # whether its program runs already or not
             return "paused"
-        return "created" if os.path.exists(self.fifo) else "running"
+        return "created" if awaits_start else "running"
+
+    def _awaits_start(self) -> bool:
+        """Whether init still listens at the fifo: a ``start`` that was killed may have left it lying there."""
+        try:
+            os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENXIO}:
+                raise
+            return False
+        return True
 
     def is_alive(self) -> bool:
         """Whether init runs; a process that only has its number does not count."""
@@ -89,7 +101,18 @@ class Container:
         """The configuration as it was at create."""
         from pyoci import config
 
-        return config.load(config.read(self.path))
+        return config.load(self.config_text())
+
+    def config_text(self) -> bytes:
+        """Its config.json as it was at create. Raises ContainerNotFound when the container was deleted meanwhile."""
+        from pyoci import config
+
+        try:
+            return config.read(self.path)
+        except BundleError as error:
+            if "errno" in error.details:
+                raise
+            raise ContainerNotFound(self.id, os.path.dirname(self.path)) from None
 
     def born(self, pid: int) -> None:
         """Remember which process is init."""

@@ -1,14 +1,15 @@
 """Where init waits for ``start``: two fifos in the container's directory.
 
-``exec.fifo`` carries the word to go from ``start`` to init; that it exists means *created*. Over ``exec.result``
-init tells what became of it: an error document, or nothing at all. Init holds both open for reading and writing
-from before the pivot, close-on-exec, so it need open nothing inside the container, waits with a mere read(2), and
-the kernel itself reports success when execve(2) closes the second. So when ``start`` returns, the program runs
-(runtime.md#start).
+``exec.fifo`` carries the word to go from ``start`` to init; that init listens there means *created*. Over
+``exec.result`` init tells what became of it: an error document, or nothing at all. Init holds both open for reading
+and writing from before the pivot, close-on-exec, so it need open nothing inside the container, waits with a mere
+read(2), and the kernel itself reports success when execve(2) closes the second. So when ``start`` returns, the
+program runs (runtime.md#start).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
@@ -63,10 +64,14 @@ def give_the_word(container: Container) -> None:
 def _write(container: Container) -> None:
     try:
         fd = os.open(container.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:  # ENXIO: nobody reads any more
+        try:
+            os.write(fd, _GO)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in {errno.ENXIO, errno.EPIPE}:  # nobody reads any more
+            raise
         raise ContainerError("cannot start a container that has stopped", errno=error.errno) from error
-    os.write(fd, _GO)
-    os.close(fd)
     for name in ("exec.fifo", "exec.result"):
         with Ignoring(FileNotFoundError):
             os.unlink(f"{container.path}/{name}")

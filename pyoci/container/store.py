@@ -21,6 +21,8 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 _ELSEWHERE = "--root names another place, or XDG_RUNTIME_DIR the one of a user's session"
 _LOCK_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_CLAIMED = 0o011  # a container's root passes through to its fifo
+_ATTEMPTS = 100  # against those that take a directory just made for one left behind
 
 
 def check_id(container_id: str) -> None:
@@ -42,48 +44,64 @@ class Store:
 
     def claim(self, container_id: str) -> Container:
         """Take the id: make its directory, locked. Raises ContainerExists."""
-        path = self.path(container_id)
+        container = Container(container_id, self.path(container_id))
+        for _ in range(_ATTEMPTS):
+            if not self._make(container):
+                self._clear(container_id)
+                continue
+            with Ignoring(ContainerNotFound):  # somebody took it for one that a killed create left
+                lock(container)
+                if not os.fstat(container.lock_fd).st_mode & _CLAIMED:
+                    os.fchmod(container.lock_fd, 0o700 | _CLAIMED)
+                    return container
+                unlock(container)  # it is another's, made in the place of ours
+        raise ContainerExists(container_id)
+
+    def _make(self, container: Container) -> bool:
         try:
             # Sticky: what is so in $XDG_RUNTIME_DIR no clean-up removes (XDG Base Directory Specification).
             os.makedirs(self.root, mode=0o1700, exist_ok=True)  # noqa: TID251 (the host's directory)
-            os.mkdir(path, 0o711)
+            os.mkdir(container.path, 0o700)
         except FileExistsError:
-            raise ContainerExists(container_id) from None
+            return False
         except OSError as error:
-            hint = _ELSEWHERE if isinstance(error, PermissionError) else None
+            path, hint = container.path, _ELSEWHERE if isinstance(error, PermissionError) else None
             raise ContainerError(f"cannot make the state directory {path}: {error.strerror}", file=path,
                                  errno=error.errno, hint=hint) from error
-        os.chmod(path, 0o711)  # noqa: S103 (whatever the umask: a container's root passes through to its fifo)
-        container = Container(container_id, path)
-        lock(container)
-        return container
+        return True
+
+    def _clear(self, container_id: str) -> None:
+        """Remove what a killed create left under this id. Raises ContainerExists when it is a container's."""
+        with Ignoring(ContainerNotFound):
+            try:
+                self.load(container_id)
+            except ContainerNotFound:
+                unlock(self.load_locked(container_id))
+                return
+            except ContainerError:  # it is damaged
+                pass
+            raise ContainerExists(container_id)
 
     def load(self, container_id: str) -> Container:
         """The container of that id. Raises ContainerNotFound."""
-        path = self.path(container_id)
-        container = Container(container_id, path)
-        text = _read(f"{path}/{COMPLETE}")
-        if text is None:
-            text = _read(f"{path}/{INCOMPLETE}")
-        if text is None:
-            if not os.path.isdir(path):
+        container = Container(container_id, self.path(container_id))
+        if not _recall(container, COMPLETE):
+            container.is_being_made = is_locked(container)  # first: whoever makes it may be ready before we look again
+            if not _recall(container, COMPLETE, INCOMPLETE) and not container.is_being_made:
                 raise ContainerNotFound(container_id, self.root)
-            return container  # claimed, nothing written yet
-        try:
-            record = json_text.loads(text)
-        except ValueError as error:
-            raise _damaged(container, str(error)) from None
-        if not isinstance(record, dict):
-            raise _damaged(container, "it is no object")
-        container.record.update(record)
         return container
 
     def load_locked(self, container_id: str) -> Container:
-        """The container of that id, locked, as it is once nobody else is changing it; see ``load`` and ``lock``."""
-        found = self.load(container_id)
-        lock(found)
-        container = self.load(container_id)
-        container.lock_fd = found.lock_fd
+        """The container of that id, locked, as it is once nobody else is changing it; see ``load`` and ``lock``.
+
+        A directory in which nothing is written, and which nobody holds, is what a killed create left: it is removed.
+        """
+        container = Container(container_id, self.path(container_id))
+        lock(container)
+        if not _recall(container, COMPLETE, INCOMPLETE):
+            remove(container)
+            unlock(container)
+            raise ContainerNotFound(container_id, self.root)
         return container
 
     def ids(self) -> list[str]:
@@ -95,12 +113,27 @@ class Store:
         return sorted(name for name in names if not set(name) - _LETTERS and os.path.isdir(f"{self.root}/{name}"))
 
 
+def _recall(container: Container, *names: str) -> bool:
+    """Fill the record of *container* from the first file of these *names* that exists; whether one does."""
+    text = next((text for name in names if (text := _read(f"{container.path}/{name}")) is not None), None)
+    if text is None:
+        return False
+    try:
+        record = json_text.loads(text)
+    except ValueError as error:
+        raise _damaged(container, str(error)) from None
+    if not isinstance(record, dict):
+        raise _damaged(container, "it is no object")
+    container.record.update(record)
+    return True
+
+
 def _read(path: str) -> bytes | None:
     """What is in the file at *path*; None when there is none."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.readall()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -115,7 +148,7 @@ def lock(container: Container) -> None:
     """
     try:
         container.lock_fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ContainerNotFound(container.id, os.path.dirname(container.path)) from None
     deadline = time.monotonic() + _LOCK_SECONDS
     while not _try_lock(container.lock_fd):
@@ -146,17 +179,17 @@ def is_locked(container: Container) -> bool:
     """Whether somebody else is changing *container* right now."""
     try:
         fd = os.open(container.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
-        return not _try_lock(fd)
+        return not _try_lock(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
 
 
-def _try_lock(fd: int) -> bool:
+def _try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno != errno.EWOULDBLOCK:
             raise
@@ -165,9 +198,12 @@ def _try_lock(fd: int) -> bool:
 
 
 def remove(container: Container) -> None:
-    """Forget *container*: its directory and all in it. What is gone already is no error."""
+    """Forget *container*: its directory and all in it. What is gone already is no error.
+
+    What says most about it goes last: who is killed meanwhile leaves a container that can be described, and deleted.
+    """
     for directory, _, files in os.walk(container.path, topdown=False):
-        for name in files:
+        for name in sorted(files, key=(INCOMPLETE, COMPLETE).__contains__):
             with Ignoring(FileNotFoundError):
                 os.unlink(f"{directory}/{name}")
         with Ignoring(FileNotFoundError):

@@ -86,23 +86,24 @@ class Birth:
     def _take_stage(self) -> None:
         steps.forbid_imports()
         steps.take(self._stage, self.init)
-        if self.init.is_its_own_stage:
-            self.init.channel.send({"born": 0})
-            self._be_init()
-        pid = process.clone(process.CLONE_PARENT)
-        if pid == 0:
+        if self.init.is_its_own_stage or process.clone(process.CLONE_PARENT) == 0:
             _exit_with(self._be_init, self._report)
-        self.init.channel.send({"born": pid})
 
     def _be_init(self) -> NoReturn:
-        if not os.read(self.init.channel.fileno(), 1):
-            raise StepError("the runtime went away before init was admitted")
+        self._say("born")
         steps.take(self._inside, self.init)
-        self.init.channel.send({"ready": True})
         if self._waits:
+            self._say("ready")
             self.init.channel.close()
             exec_fifo.wait_for_start(self.init)
+        else:
+            self.init.channel.send({"ready": True})
         _exit_with(self._start, self._report_start if self._waits else self._report)
+
+    def _say(self, what: str) -> None:
+        """Tell the runtime, and wait until it has noted it."""
+        self.init.channel.send({what: True})
+        self.init.channel.wait(what)
 
     def _start(self) -> None:
         steps.take(self._start_steps, self.init)
@@ -116,7 +117,7 @@ class Birth:
     # The runtime's side.
 
     def converse(self) -> None:
-        """Answer what the child asks until it waits for ``start``, or else until it has executed the program.
+        """Answer what the child asks until it is ready for ``start``, or else until it has executed the program.
 
         Of the latter the kernel tells, by closing its end of the channel. Raises PyociError with what went wrong.
         """
@@ -130,14 +131,15 @@ class Birth:
             ready = "ready" in message
             if not ready:
                 self._meet(message, fds)
-        self._channel.close()
+        if not self._waits:
+            self._channel.close()
 
     def _meet(self, message: Message, fds: list[int]) -> None:
         if "ask" in message:
             self.answers[str(message["ask"])](message)
             self._channel.answer()
         elif "born" in message:
-            self._note_born(message["born"])
+            self._note_born()
         elif "terminal" in message:
             self.on_terminal(fds[0])
         elif "warning" in message:
@@ -145,17 +147,23 @@ class Birth:
         else:
             raise _rebuilt(message["error"])
 
-    def _note_born(self, pid: object) -> None:
-        assert isinstance(pid, int)
+    def _note_born(self) -> None:
         if self.pid:
             raise StepError("init was born twice")  # by somebody who took it over, and would have another one killed
-        stage, self.stage_pid = self.stage_pid, 0
-        self.pid = pid or stage
+        self.pid = self._channel.sender
+        if self.pid == self.stage_pid:
+            self.stage_pid = 0
         self.on_born()
         self._channel.answer()
-        if pid:
-            os.waitpid(stage, 0)
+        if self.stage_pid:
+            os.waitpid(self.stage_pid, 0)
+            self.stage_pid = 0
         self.meanwhile()
+
+    def leave(self) -> None:
+        """Let init wait for ``start`` by itself; until then it ends with the runtime."""
+        self._channel.answer()
+        self._channel.close()
 
     def abort(self) -> None:
         """Kill what was forked, and wait until it is gone."""
@@ -183,6 +191,8 @@ def _exit_with(action: Callable[[], None], report: Callable[[PyociError], None])
         report(error)
     except OSError as error:
         report(steps.explain("start", error))
+    except MemoryError:
+        report(StepError("out of memory", errno=errno.ENOMEM))
     except BaseException as error:  # noqa: BLE001 (a defect of ours, but still told in one line)
         report(StepError(f"{type(error).__name__}: {error}", **_place(error)))
     finally:

@@ -14,17 +14,18 @@
     write the id maps ◀──────────── maps ─
                     ─────────────────────▶ become root there,
                                            unshare the rest, fork ───▶
-    note init's pid ◀────────────── born ─ exit
+    note init's pid ◀──────────────────────── exit ──── born ────────
     move network devices ───────────────────────────────────────────▶ ROOTFS: mounts, devices
     prestart, createRuntime ◀──────────────────────── hooks ────────── createContainer hooks, pivot
     pass the pty on ◀─────────────────────────────── terminal + fd ─── SELF: what the container sees
     hand the listener over ◀──────────────────────── listener ──────── PROCESS, LAUNCH: privileges go
-    save "created", write the pid file ◀──────────── ready ──────────
-    exit                                                               waits on exec.fifo
+    write the pid file, save "created" ◀──────────── ready ──────────
+    exit ───────────────────────────────────────────────────────────▶ waits on exec.fifo
     `start` gives the word ─────────────────────────────────────────▶  START: startContainer hooks, execve
 
 Three processes, because a pid namespace holds only children, and id maps must be written from outside. Init is
-forked with CLONE_PARENT: it is the runtime's child, and the caller's subreaper's after that. Where the container
+forked with CLONE_PARENT: it is the runtime's child, and the caller's subreaper's after that. Until "created" is
+saved neither outlives the runtime: what is left then is on disk, written before it was made. Where the container
 needs neither (a new pid namespace can be made with the first fork), stage goes on as init itself.
 """
 
@@ -148,10 +149,11 @@ def bear(root: str, container_id: str, bundle: str, options: Options) -> Contain
             _describe(container, parsed, text, bundle, options)
             if notify_socket.manager():
                 parsed = notify_socket.shown(parsed, container)
-            _give_birth(container, parsed, options, undo)
+            birth = _give_birth(container, parsed, options, undo)
             handover.tell(container.pid, options)
             container.record["complete"] = True
             container.save()
+            birth.leave()
     except HookError:
         answers.run_poststop_hooks(parsed.hooks.poststop, container.state("stopped"))
         raise
@@ -175,7 +177,7 @@ def _describe(container: Container, parsed: Config, text: bytes, bundle: str, op
     )
 
 
-def _give_birth(container: Container, parsed: Config, options: Options, undo: Undo) -> None:
+def _give_birth(container: Container, parsed: Config, options: Options, undo: Undo) -> Birth:
     """Prepare, make the cgroup, fork, and talk to the child until it is ready."""
     try:
         init = _init(container, parsed, options)
@@ -199,6 +201,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         birth.converse()
     except (PyociError, OSError) as error:
         raise answers.blame_start(error)  # noqa: B904 (it knows its cause)
+    return birth
 
 
 def _init(container: Container, parsed: Config, options: Options) -> Init:
@@ -236,7 +239,7 @@ def _make_cgroup(container: Container, parsed: Config, options: Options, undo: U
     cgroup = cgroups.find(
         path, container.id, options.cgroup_manager, rootless=options.is_rootless(), annotations=parsed.annotations
     )
-    container.record["cgroup"] = cgroup.state()
+    container.record["cgroup"] = cgroup.planned()
     container.save()
     undo.push(cgroup.delete)
     cgroup.create()

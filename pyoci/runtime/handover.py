@@ -35,7 +35,7 @@ def tell(pid: int, options: Options) -> None:
     The file holds the number in decimal, without a newline, complete as soon as it can be seen.
     """
     if options.pid_file:
-        files.replace(options.pid_file, str(pid).encode(), 0o644)
+        files.publish(options.pid_file, str(pid).encode(), 0o644)
     if options.pidfd_socket:
         _send_pidfd(options.pidfd_socket, pid)
 

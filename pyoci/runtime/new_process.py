@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci import config, json_text
+from pyoci import json_text
 from pyoci.container.store import Store
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def new_process(
 
 def _of_init(root: str, container_id: str) -> dict[str, Any]:
     container = Store(root).load(container_id)
-    document: Any = json_text.loads(config.read(container.path))
+    document: Any = json_text.loads(container.config_text())
     return document.get("process") or {}
 
 

@@ -110,7 +110,7 @@ def _remember(container: Container, after: Resources, schemata: dict[str, str]) 
     from pyoci import config
     from pyoci.syscalls import files
 
-    document = json_text.loads(config.read(container.path))
+    document = json_text.loads(container.config_text())
     assert isinstance(document, dict)  # or it would not have been created
     linux = document["linux"] = {**(document.get("linux") or {}), "resources": after.document()}
     if any(schemata.values()):

@@ -7,6 +7,7 @@ import fcntl
 import functools
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -182,6 +183,9 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "systemd": (lambda: Path("/run/systemd/system").is_dir(), "systemd as init"),
     "tester": (lambda: "tester:" in Path("/etc/subuid").read_text(), "a user `tester` with subordinate ids"),
     "no-systemd": (lambda: not Path("/run/systemd/system").is_dir(), "another init than systemd"),
+    "tracer": (
+        lambda: platform.machine() == "x86_64" and shutil.which("gcc") is not None, "gcc, and an x86-64 processor",
+    ),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),

@@ -91,6 +91,26 @@ def test_create_makes_parents_and_delete_removes_what_it_made(make_legacy_tree) 
     assert sorted(path.name for path in (tree.mount / "given").iterdir()) == ["cgroup.procs"]
 
 
+def test_delete_removes_what_was_only_planned_when_create_could_not_note_it(make_legacy_tree) -> None:
+    tree = make_legacy_tree("pids")
+    cgroup = cgroups.find("/a/b", "box", hierarchies=[tree.hierarchy()])
+    planned = cgroup.planned()
+    cgroup.create()
+
+    cgroups.load(planned).delete()
+
+    assert not os.path.exists(f"{tree.mount}/a")
+
+
+def test_planned_knows_nothing_of_what_others_have_made(make_legacy_tree) -> None:
+    trees = [make_legacy_tree("pids"), make_legacy_tree("cpu")]
+    os.mkdir(f"{trees[0].mount}/a")
+
+    planned = cgroups.find("/a", "box", hierarchies=[tree.hierarchy() for tree in trees]).planned()
+
+    assert [directory.path for directory in cgroups.load(planned).directories] == [f"{trees[1].mount}/a"]
+
+
 def test_delete_leaves_it_when_it_was_there_before(make_legacy_tree) -> None:
     tree = make_legacy_tree("pids")
     place = tree.cgroup("given")

@@ -139,3 +139,22 @@ def test_error_is_described_whole_when_it_is_short() -> None:
 
 def test_keeps_the_reason_of_a_text_that_is_too_long() -> None:
     assert shortened("where: " + "x" * 5000 + ": why").endswith("x: why")
+
+
+def test_the_kernel_says_who_sent_a_packet(ends: tuple[Channel, Channel]) -> None:
+    runtime, init = ends
+    if (pid := os.fork()) == 0:
+        init.send({"born": True})
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+    assert runtime.receive() == ({"born": True}, [])
+    assert runtime.sender == pid
+
+
+def test_wait_fails_when_the_runtime_is_gone(ends: tuple[Channel, Channel]) -> None:
+    runtime, init = ends
+    runtime.close()
+
+    with pytest.raises(StepError, match="went away instead of answering: ready"):
+        init.wait("ready")

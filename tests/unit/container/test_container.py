@@ -39,11 +39,20 @@ def test_status_is_stopped_when_create_died(container: Container) -> None:
     assert container.status == "stopped"
 
 
-@pytest.mark.clause("state.created")
-def test_status_is_created_when_the_fifo_is_there(container: Container, sleeper: int) -> None:
-    complete(container, sleeper)
+def listen(container: Container) -> int:
+    """Be what init is until ``start``."""
     os.mkfifo(container.fifo)
+    return os.open(container.fifo, os.O_RDWR)
+
+
+@pytest.mark.clause("state.created")
+def test_status_is_created_when_somebody_listens_at_the_fifo(container: Container, sleeper: int) -> None:
+    complete(container, sleeper)
+    listener = listen(container)
     assert container.status == "created"
+
+    os.close(listener)
+    assert container.status == "running"
 
 
 @pytest.mark.clause("state.running")
@@ -59,8 +68,10 @@ def test_status_is_paused_when_its_cgroup_is_frozen(
 ) -> None:
     complete(container, sleeper, cgroup=freezer(tmp_path, freezing))
     if not started:
-        os.mkfifo(container.fifo)
+        listener = listen(container)
     assert container.status == ("paused" if paused else "running" if started else "created")
+    if not started:
+        os.close(listener)
 
 
 @pytest.mark.clause("state.stopped")

@@ -159,13 +159,82 @@ def test_lock_is_had_when_the_holder_lets_go(home: store.Store, container: Conta
     assert not store.is_locked(container)
 
 
-def test_lock_is_free_when_its_holder_has_died(home: store.Store) -> None:
+def claim_and_die(home: store.Store, *, having_saved: bool) -> None:
+    """Be a create that is killed."""
     if (pid := os.fork()) == 0:
-        home.claim("box")
+        container = home.claim("box")
+        if having_saved:
+            container.save()
         os._exit(0)
     os.waitpid(pid, 0)
+
+
+def test_lock_is_free_when_its_holder_has_died(home: store.Store) -> None:
+    claim_and_die(home, having_saved=True)
+
     assert not store.is_locked(home.load("box"))
     assert home.load("box").status == "stopped"
+
+
+def test_what_was_claimed_and_never_written_is_no_container(home: store.Store) -> None:
+    claim_and_die(home, having_saved=False)
+
+    with pytest.raises(ContainerNotFound):
+        home.load("box")
+    with pytest.raises(ContainerNotFound):
+        home.load_locked("box")
+    assert home.ids() == []
+
+
+def test_claim_takes_an_id_that_a_dead_one_has_only_claimed(home: store.Store) -> None:
+    claim_and_die(home, having_saved=False)
+
+    assert home.claim("box").lock_fd >= 0
+
+
+def test_claim_begins_anew_when_its_directory_is_taken_for_one_left_behind(
+    home: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, rivals = store.lock, ["one"]
+
+    def lock_behind_a_rival(container: Container) -> None:
+        if rivals:
+            rivals.pop()
+            with pytest.raises(ContainerNotFound):
+                home.load_locked("box")
+        lock(container)
+
+    monkeypatch.setattr(store, "lock", lock_behind_a_rival)
+
+    container = home.claim("box")
+
+    assert os.path.samestat(os.fstat(container.lock_fd), os.stat(container.path))
+
+
+def test_claim_leaves_to_another_what_that_one_made_in_its_place(
+    home: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, rivals = store.lock, ["one"]
+
+    def lock_behind_a_rival(container: Container) -> None:
+        if rivals:
+            rivals.pop()
+            os.rmdir(container.path)
+            claim_and_die(home, having_saved=True)
+        lock(container)
+
+    monkeypatch.setattr(store, "lock", lock_behind_a_rival)
+
+    with pytest.raises(ContainerExists):
+        home.claim("box")
+
+
+def test_claim_refuses_a_file_in_the_place_of_a_container(home: store.Store) -> None:
+    os.makedirs(home.root)
+    Path(home.root, "box").touch()
+
+    with pytest.raises(ContainerExists):
+        home.claim("box")
 
 
 def test_unlock_does_nothing_when_done_twice(container: Container) -> None:

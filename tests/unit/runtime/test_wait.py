@@ -63,6 +63,7 @@ def test_tells_what_run_wrote_down(container: Container, tmp_path: Path) -> None
 
 
 def test_knows_nothing_of_one_that_was_never_born(container: Container, tmp_path: Path) -> None:
+    container.save()
     store.unlock(container)
 
     assert wait(str(tmp_path), "box") is None
