@@ -15,7 +15,7 @@ ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins
 	iproute2 iptables netavark podman uidmap
 SOURCES := setup.cfg setup.py pyproject.toml tools/man_pages.py \
 	$(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
-SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security)
+SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security tests/faults)
 
 # The installed runtime has compiled bytecode, whatever the environment says; tests run that one.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,8 +24,12 @@ PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) 
 FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
+# How much of tests/faults: one system call in EVERY, how many commands at once.
+EVERY ?= 1
+OPERATIONS ?= 2000
+
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	validate test-vm security lock locked bench man dist install clean
+	faults validate test-vm security lock locked bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -79,6 +83,9 @@ integration: $(VENV)/.installed ## commands and sections, also with RUNTIME=
 engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, installed by apt; also with RUNTIME=
 	@tools/packages --idle $(ENGINES)
 	$(PYTEST) --dist loadfile tests/engines $(ARGS)
+
+faults: $(VENV)/.installed $(VENV)/.tested ## kills it and refuses what it asks for at every system call (EVERY=1), and much at once
+	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults $(ARGS)
 
 test-vm: $(VENV)/.tested ## tests in a virtual machine with systemd and cgroup v2 (ARGS='--cgroup v1'; --shell)
 	tests/vm/run $(ARGS)
