@@ -84,7 +84,7 @@ engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, i
 	@tools/packages --idle $(ENGINES)
 	$(PYTEST) --dist loadfile tests/engines $(ARGS)
 
-faults: $(VENV)/.installed $(VENV)/.tested ## kills it and refuses what it asks for at every system call (EVERY=1), and much at once
+faults: $(VENV)/.installed $(VENV)/.tested ## death and refusal at every system call, and much at once (EVERY=, OPERATIONS=)
 	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults $(ARGS)
 
 test-vm: $(VENV)/.tested ## tests in a virtual machine with systemd and cgroup v2 (ARGS='--cgroup v1'; --shell)
