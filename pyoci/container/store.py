@@ -203,7 +203,7 @@ def remove(container: Container) -> None:
     What says most about it goes last: who is killed meanwhile leaves a container that can be described, and deleted.
     """
     for directory, _, files in os.walk(container.path, topdown=False):
-        for name in sorted(files, key=(INCOMPLETE, COMPLETE).__contains__):
+        for name in sorted(files, key=lambda name: (name in {INCOMPLETE, COMPLETE}, name)):
             with Ignoring(FileNotFoundError):
                 os.unlink(f"{directory}/{name}")
         with Ignoring(FileNotFoundError):

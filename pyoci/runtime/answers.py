@@ -60,6 +60,8 @@ def make_resctrl_group(container: Container, parsed: Config, undo: Undo) -> Call
     if "intel_rdt" not in parsed.linux:
         return bool
     intel_rdt = steps.section("linux.intel_rdt")
+    container.record["intelRdt"] = intel_rdt.planned(container.id, parsed.linux.intel_rdt)
+    container.save()
     state = intel_rdt.create(container.id, parsed.linux.intel_rdt)
     container.record["intelRdt"] = state
     undo.push(intel_rdt.delete, state)

@@ -51,4 +51,7 @@ def destroy(container: Container) -> None:
 def _poststop_hooks(container: Container) -> tuple[Hook, ...]:
     if "poststop" not in container.record.get("hooks", ()):  # type: ignore[operator]  # a list
         return ()
-    return container.config().hooks.poststop
+    try:
+        return container.config().hooks.poststop
+    except ContainerNotFound:  # a delete that was killed took it along
+        return ()

@@ -44,7 +44,7 @@ ALLOWED = {
     "config/linux/devices.py": of(HOST, "_kernel_name"),
     "config/linux/id_mappings.py": of(HOST, "_write", "open_namespace"),
     "config/linux/intel_rdt.py": {
-        **of(RESCTRL, "find", "create", "_make", "_compare", "_write_schemata", "_make_monitoring_group"),
+        **of(RESCTRL, "find", "create", "planned", "_make", "_compare", "_write_schemata", "_make_monitoring_group"),
         **of(RESCTRL, "check_change", "change", "delete", "_write"),
     },
     "config/linux/mount_label.py": of(HOST, "option"),
@@ -66,11 +66,11 @@ ALLOWED = {
     },
     "config/schema.py": of(HOST, "load"),
     "container/console.py": of(HOST, "connect"),
-    "container/container.py": of(BELOW_ROOT, "status"),
+    "container/container.py": of(BELOW_ROOT, "_awaits_start"),
     "container/exec_fifo.py": of(BELOW_ROOT, "make", "give_the_word", "_write"),
     "container/notify_socket.py": of(BELOW_ROOT, "shown", "__init__"),
     "container/processes.py": of(HOST, "_namespace", "_sharing"),
-    "container/store.py": of(BELOW_ROOT, "_read", "lock", "_is_there", "is_locked", "remove", "claim", "load", "ids"),
+    "container/store.py": of(BELOW_ROOT, "_read", "lock", "_is_there", "is_locked", "remove", "_make", "ids"),
 }  # fmt: skip
 
 

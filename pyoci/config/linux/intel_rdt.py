@@ -71,7 +71,7 @@ def create(container_id: str, intel_rdt: IntelRdt, mount_point: str = "") -> Sta
     Raises StepError, and Unsupported without resctrl.
     """
     mount_point = mount_point or find()
-    path = mount_point if intel_rdt.clos_id == "/" else f"{mount_point}/{intel_rdt.clos_id or container_id}"
+    path = _place(container_id, intel_rdt, mount_point)
     made = _make(path, intel_rdt)
     try:
         if intel_rdt.lines and (made or not intel_rdt.clos_id):
@@ -82,6 +82,18 @@ def create(container_id: str, intel_rdt: IntelRdt, mount_point: str = "") -> Sta
             os.rmdir(path)
         raise
     return {"path": path, "mon_path": mon_path, "remove": made and not intel_rdt.clos_id}
+
+
+def planned(container_id: str, intel_rdt: IntelRdt, mount_point: str = "") -> State:
+    """What ``create`` is going to make, for ``delete``, should nobody be there to note what was made."""
+    path = _place(container_id, intel_rdt, mount_point or find())
+    mon_path = f"{path}/mon_groups/{container_id}" if intel_rdt.enable_monitoring else ""
+    return {"path": path, "mon_path": mon_path, "remove": not intel_rdt.clos_id and not os.path.exists(path)}
+
+
+def _place(container_id: str, intel_rdt: IntelRdt, mount_point: str) -> str:
+    """The directory of the CLOS."""
+    return mount_point if intel_rdt.clos_id == "/" else f"{mount_point}/{intel_rdt.clos_id or container_id}"
 
 
 def _make(path: str, intel_rdt: IntelRdt) -> bool:

@@ -75,6 +75,7 @@ def test_offers_every_option_of_a_command(command: str) -> None:
 def test_offers_the_containers_below_root(tmp_path: Path, line: str) -> None:
     for name in ("web", "db"):
         (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text("{}")
 
     assert candidates(line.format(tmp_path).split(" ")) == [("db", "stopped"), ("web", "stopped")]
 

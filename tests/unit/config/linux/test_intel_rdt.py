@@ -155,6 +155,15 @@ def test_create_says_so_when_all_classes_are_in_use(tree, monkeypatch):
         intel_rdt.create("web", IntelRdt(), str(tree))
 
 
+@pytest.mark.parametrize("value", [{}, {"closID": "/"}, {"closID": "shared", "enableMonitoring": True}])
+def test_planned_is_what_create_then_makes(tree, value):
+    section = IntelRdt.read(value)
+
+    planned = intel_rdt.planned("web", section, str(tree))
+
+    assert intel_rdt.create("web", section, str(tree)) == planned
+
+
 def test_delete_removes_the_class_when_the_monitoring_group_is_gone_already(tree):
     (tree / "web/mon_groups").mkdir(parents=True)
     (tree / "web/mon_groups").rmdir()
