@@ -82,7 +82,7 @@ def test_may_be_one_that_only_root_enters(container: Container) -> None:
 @pytest.mark.parametrize("link", [False, True], ids=["named", "by a link of the image"])
 def test_is_never_outside(container: Container, link: bool) -> None:
     """CVE-2024-21626: a descriptor the runtime left open led to the host's files."""
-    for number in range(3, 65):
+    for number in range(3, 31):
         target = f"/proc/self/fd/{number}"
         if link:
             (container.bundle.rootfs / "link").unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def test_is_never_outside(container: Container, link: bool) -> None:
 @pytest.mark.clause("process.cwd.inside")
 def test_of_an_exec_is_never_outside(container: Container, exec_process: Callable[..., Result]) -> None:
     container.up()
-    for number in range(3, 65):
+    for number in range(3, 31):
         result = exec_process(cwd=f"/proc/self/fd/{number}", args=["sh", "-c", _OUT_OF_HERE])
         assert not _sees_the_host(result), str(result)
 

@@ -77,13 +77,19 @@ def planted(place: Path, ran: Path) -> Path:
         (directory / name).write_text(f"#!/bin/sh\necho program {name} >> {ran}\n")
         (directory / name).chmod(0o755)
     (directory / "start.py").write_text(f"open({str(ran)!r}, 'a').write('start.py\\n')\n")
-    (directory / "library.c").write_text(_LIBRARY)
-    build = ["cc", "-shared", "-fPIC", f'-DRAN="{ran}"', str(directory / "library.c"), "-o", str(directory / "evil.so")]
-    subprocess.run(build, check=True)
+    compile_library(directory, str(ran))
     for name in _LIBRARIES:
         (directory / name).symlink_to("evil.so")
     (directory / "gconv-modules").write_text("module UTF-8// INTERNAL evil 1\nmodule INTERNAL UTF-8// evil 1\n")
     return directory
+
+
+def compile_library(directory: Path, ran: str) -> Path:
+    """A library in *directory* that leaves its program's name in the file *ran* when it is loaded."""
+    source, library = directory / "library.c", directory / "evil.so"
+    source.write_text(_LIBRARY)
+    subprocess.run(["cc", "-shared", "-fPIC", f'-DRAN="{ran}"', str(source), "-o", str(library)], check=True)
+    return library
 
 
 def variables(planted: Path) -> dict[str, str]:
