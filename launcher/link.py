@@ -61,8 +61,8 @@ def build_launcher(target: Path, source: Path = _HERE / "pyoci.c", more: Sequenc
     _run(*_COMPILE, *defines, *more, str(source), "-o", str(target))
 
 
-def build_interpreter(target: Path, directory: Path) -> None:
-    """Build the interpreter, python.c, and its image as *target*.
+def build_interpreter(target: Path, directory: Path, more: Sequence[str] = ()) -> None:
+    """Build the interpreter, python.c, and its image as *target*, compiled with *more*.
 
     Intermediate files go into *directory*. Raises CalledProcessError.
     """
@@ -77,7 +77,8 @@ def build_interpreter(target: Path, directory: Path) -> None:
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
     sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c", "json.c")]
     program = directory / "python"
-    _run(*_COMPILE, *headers, *defines, *sources, *_LINK, str(_static_library()), *_libraries(), "-o", str(program))
+    flags = [*_COMPILE, *more, *headers, *defines]
+    _run(*flags, *sources, *_LINK, str(_static_library()), *_libraries(), "-o", str(program))
     image.make(program, target, directory)
 
 

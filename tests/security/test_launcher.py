@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from launcher import link
+from tests.support.container import Container
+from tests.support.installed import with_script
 
 pytestmark = [
     pytest.mark.differs("about pyoci's own program"),
@@ -31,6 +33,27 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except subprocess.CalledProcessError:
         pytest.skip("the compiler has no sanitizers")
     return program
+
+
+@pytest.mark.needs("root")
+def test_a_life_has_no_undefined_behaviour(container: Container, place: Path) -> None:
+    """Of what is ours in the interpreter: its memory and its system calls."""
+    container.runtime.path = str(with_script(place / "own"))
+    (packages,) = (place / "own").glob("lib/python3*/site-packages")
+    more = ("-fsanitize=undefined", "-fno-sanitize-recover=all")
+    try:
+        link.build_interpreter(packages / "pyoci/python", place / "build", more)
+    except subprocess.CalledProcessError:
+        pytest.skip("the compiler has no sanitizers")
+    link.build_launcher(place / "own/bin/pyoci")
+
+    container.up()
+    for command in ("state", "ps", "pause", "resume", "events --stats"):
+        name, *options = command.split()
+        container.runtime(name, *options, container.id).ok()
+    container.exec("true").ok()
+    container.exec("nothing").failed("not found", status=255)
+    container.runtime("features").ok()
 
 
 @pytest.fixture
