@@ -142,21 +142,28 @@ class SystemdCgroup(Cgroup):
         return [] if self.awaits_process else super().tasks(sub)
 
     def write(self, settings: Iterable[tuple[str, str]], undo: Undo | None = None) -> None:
-        """Tell systemd what it has names for, then write everything."""
+        """Write everything, for the kernel may refuse it, tell systemd, and write again what it has rounded."""
         pairs = list(settings)
-        self._change(lambda version: unit_properties.from_settings(pairs, version))
         super().write(pairs, undo)
+        before = self._change(lambda version: unit_properties.from_settings(pairs, version), keep=bool(undo))
+        if undo:
+            undo(self._change, lambda _version: before)
+        super().write(pairs)
 
     def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
         """Tell systemd, then apply *rules*."""
         self._change(lambda _version: unit_properties.from_device_rules(rules))
         super().device_rules(rules)
 
-    def _change(self, properties: Callable[[int], Iterable[Property]]) -> None:
-        """Set what *properties* gives for the version of systemd."""
+    def _change(self, properties: Callable[[int], Iterable[Property]], *, keep: bool = False) -> list[Property]:
+        """Set what *properties* gives for the version of systemd; what it had before, if that is to be kept."""
+        name = str(self.unit["name"])
         with self._manager() as systemd:
-            if wanted := list(properties(systemd.version())):
-                systemd.change(str(self.unit["name"]), wanted)
+            wanted = list(properties(systemd.version()))
+            before = systemd.properties(name, dict(wanted)) if keep and wanted else []
+            if wanted:
+                systemd.change(name, wanted)
+        return before
 
     def _manager(self) -> Systemd:
         from pyoci.cgroups.bus import Systemd

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DELEGATE = "/sys/kernel/cgroup/delegate"
 _DELEGATED = "cgroup.procs cgroup.subtree_control cgroup.threads"  # where that file is missing (before Linux 4.15)
+_SETS = ("cpuset.cpus", "cpuset.mems")
 _FREEZE_SECONDS = 2.0
 _LEAF = "pyoci.callers"
 _ROUNDS = 100  # against processes that fork while they are moved
@@ -102,6 +103,11 @@ class UnifiedDirectory(Directory):
             raise OSError(errno.ENOENT, f'cannot write "{value}": {reason}', f"{self.path}/{name}") from cause
         super().write(name, value)
 
+    def _inverse(self, name: str, value: str) -> str | None:
+        """As in Directory. Where something runs the kernel takes no empty set again; what it meant does as well."""
+        before = super()._inverse(name, value)
+        return read(f"{self.path}/{name}.effective").strip() if before == "" and name in _SETS else before
+
     def _is_enabled(self, controller: str) -> bool:
         return controller in read(f"{self.path}/cgroup.controllers").split()
 
@@ -168,13 +174,13 @@ class UnifiedDirectory(Directory):
         """Let the processes go on."""
         self.write("cgroup.freeze", "0")
 
-    def kill(self) -> bool:
-        """Kill every process at once; False where the kernel cannot (before Linux 5.14)."""
+    def kill(self) -> None:
+        """Kill every process at once, where the kernel can: since Linux 5.14, and in no threaded cgroup."""
         try:
             self.write("cgroup.kill", "1")
-        except FileNotFoundError:
-            return False
-        return True
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.EOPNOTSUPP}:
+                raise
 
     def oom_kills(self) -> int:
         """How many processes the kernel killed for want of memory, here and below."""

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.container import Container
-from tests.support.limits import assert_limits, places
+from tests.support.bus import SYSTEMD as ANSWERS
+from tests.support.bus import FakeBus
+from tests.support.container import Container, leftovers
+from tests.support.limits import assert_limits, control_file, places
+from tests.support.runtime import Result
+from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SYSTEMD = ("--systemd-cgroup",)
+SIZE = 64 << 20
+LOG = {"path": "/dev/log", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666}
+TRY = "echo > /dev/null && printf null; (: < /dev/log) && printf ' read'; (: >> /dev/log) && printf ' write'; :"
+LIMITS = ("memory.max", "memory.swap.max", "pids.max", "cpu.max", "cpu.weight", "cpuset.cpus.effective",
+          "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cpu.cfs_quota_us", "cpu.cfs_period_us",
+          "cpu.shares")  # fmt: skip
 
 
 def show(unit: str, *names: str) -> dict[str, str]:
@@ -23,6 +37,11 @@ def show(unit: str, *names: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
+def read_limits(pid: int) -> dict[str, str]:
+    """What the files of LIMITS say that the host has."""
+    return {name: file.read_text() for name in LIMITS if (file := control_file(pid, name))}
+
+
 @pytest.fixture
 def unit(container: Container) -> str:
     """The scope the container is to be; three levels of slices down."""
@@ -30,10 +49,16 @@ def unit(container: Container) -> str:
     return f"pyoci-{container.id}.scope"
 
 
-def up(container: Container) -> int:
-    """The container, running; its pid."""
+def up(container: Container, **resources: Any) -> int:
+    """The container, running with *resources*; its pid."""
+    container.bundle.linux["resources"] |= resources
     container.up(options=SYSTEMD)
     return container.pid
+
+
+def update(container: Container, **resources: Any) -> Result:
+    """``update`` to *resources*."""
+    return container.runtime("update", "--resources=-", container.id, stdin=json.dumps(resources))
 
 
 @pytest.mark.needs("systemd")
@@ -67,34 +92,181 @@ def test_leaves_no_unit_when_creating_fails(container: Container, unit: str) -> 
     assert show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
-@pytest.mark.needs("systemd")
-def test_limits_hold_after_systemd_has_reloaded(container: Container, unit: str) -> None:
-    container.bundle.linux["resources"] = {
-        "memory": {"limit": 64 << 20}, "pids": {"limit": 50},
-        "cpu": {"quota": 20_000, "period": 100_000, "shares": 512},
-    }  # fmt: skip
-    pid = up(container)
+reloads = pytest.mark.parametrize("reload", ["daemon-reload", "daemon-reexec"])
 
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+@reloads
+@pytest.mark.needs("systemd")
+def test_limits_hold_after_systemd_has_reloaded(container: Container, unit: str, reload: str) -> None:
+    pid = up(container, memory={"limit": SIZE}, pids={"limit": 50}, cpu={"quota": 20_000, "shares": 512})
+
+    subprocess.run(["systemctl", reload], check=True)
 
     assert_limits(pid, {
-        "memory.max": str(64 << 20), "memory.limit_in_bytes": str(64 << 20),
+        "memory.max": str(SIZE), "memory.limit_in_bytes": str(SIZE),
         "cpu.max": "20000 100000", "cpu.cfs_quota_us": "20000",
         "cpu.weight": "59", "cpu.shares": "512", "pids.max": "50",
     })  # fmt: skip
     assert show(unit, "TasksMax", "CPUQuotaPerSecUSec") == {"TasksMax": "50", "CPUQuotaPerSecUSec": "200ms"}
 
 
+@reloads
+@pytest.mark.needs("systemd", "cgroup2")
+def test_files_of_v2_hold_after_systemd_has_reloaded(container: Container, unit: str, reload: str) -> None:
+    files = {
+        "memory.min": "4096", "memory.low": "8192", "memory.high": "33554432", "memory.max": "67108864",
+        "memory.swap.max": "12288", "cpu.weight": "77", "cpu.max": "30000 100000",
+        "cpu.max.burst": "20000", "cpuset.cpus": "0", "cpuset.mems": "0", "pids.max": "44",
+        "hugetlb.2MB.max": "2097152", "cgroup.max.depth": "5", "memory.oom.group": "1",
+    }  # fmt: skip
+    pid = up(container, unified=files)
+    assert_limits(pid, files)
+
+    subprocess.run(["systemctl", reload], check=True)
+
+    assert show(unit, "MemoryMin", "MemoryLow", "MemoryHigh", "MemoryMax", "MemorySwapMax", "CPUWeight",
+                "AllowedCPUs", "AllowedMemoryNodes", "TasksMax") == {
+        "MemoryMin": "4096", "MemoryLow": "8192", "MemoryHigh": "33554432", "MemoryMax": "67108864",
+        "MemorySwapMax": "12288", "CPUWeight": "77", "AllowedCPUs": "0",
+        "AllowedMemoryNodes": "0", "TasksMax": "44",
+    }  # fmt: skip
+    assert_limits(pid, files)
+
+
 @pytest.mark.needs("systemd")
-def test_devices_hold_after_systemd_has_reloaded(container: Container, unit: str) -> None:
+def test_a_quota_is_not_what_systemd_rounds_it_to(container: Container, unit: str) -> None:
+    pid = up(container, cpu={"quota": 33_333, "period": 100_000})
+    assert_limits(pid, {"cpu.max": "33333 100000", "cpu.cfs_quota_us": "33333"})
+
+    update(container, cpu={"quota": 44_444}).ok()
+
+    assert_limits(pid, {"cpu.max": "44444 100000", "cpu.cfs_quota_us": "44444"})
+
+
+@pytest.mark.needs("systemd", "cgroup2")
+def test_a_container_is_idle_and_no_longer(container: Container, unit: str) -> None:
+    pid = up(container, cpu={"idle": 1})
+    assert show(unit, "CPUWeight") == {"CPUWeight": "idle"}
+
+    update(container, cpu={"idle": 0}).ok()
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+    assert_limits(pid, {"cpu.idle": "0", "cpu.weight": "100"})
+
+
+@pytest.mark.needs("systemd")
+@pytest.mark.parametrize("asked", [pytest.param(True, id="limited"), pytest.param(False, id="unlimited")])
+def test_the_unit_is_as_before_when_an_update_fails_half_way(container: Container, unit: str, asked: bool) -> None:
+    limits: dict[str, Any] = {
+        "memory": {"limit": 2 * SIZE}, "pids": {"limit": 50}, "cpu": {"quota": 33_333, "shares": 512, "cpus": "0"},
+    }  # fmt: skip
+    names = ("MemoryMax", "MemorySwapMax", "MemoryLimit", "TasksMax", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec",
+             "CPUWeight", "CPUShares", "AllowedCPUs", "IOWeight")  # fmt: skip
+    pid = up(container, **limits if asked else {})
+    before, files = show(unit, *names), read_limits(pid)
+
+    update(
+        container, memory={"limit": SIZE, "swap": SIZE}, pids={"limit": 40},
+        cpu={"quota": 50_000, "period": 50_000, "shares": 1024, "cpus": "0" if not asked else "0-1"},
+        blockIO={"throttleReadBpsDevice": [{"major": 4095, "minor": 77, "rate": 1}]},
+    ).failed("No such device")  # fmt: skip
+
+    assert show(unit, *names) == before
+    assert read_limits(pid) == files
+
+
+@reloads
+@pytest.mark.needs("systemd")
+def test_devices_hold_after_systemd_has_reloaded(container: Container, unit: str, reload: str) -> None:
+    container.bundle.linux["devices"] = [LOG]
     pid = up(container)
-    before = container.exec("sh", "-c", "echo x > /dev/null; head -c 1 /dev/zero | wc -c").ok().output
+    before = container.exec("sh", "-c", TRY).ok().output
+
+    subprocess.run(["systemctl", reload], check=True)
+
+    assert container.exec("sh", "-c", TRY).ok().output == before == "null"
+    assert show(unit, "DevicePolicy") == {"DevicePolicy": "strict"}
+    assert pid == container.pid
+
+
+@pytest.mark.needs("systemd")
+def test_devices_of_an_update_hold_after_systemd_has_reloaded(container: Container, unit: str) -> None:
+    container.bundle.linux["devices"] = [LOG]
+    for names in container.bundle.process["capabilities"].values():
+        names.append("CAP_SYSLOG")
+    up(container)
+
+    update(container, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]).ok()
+    before = container.exec("sh", "-c", TRY).ok().output
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+    assert container.exec("sh", "-c", TRY).ok().output == before == "null read"
+
+
+@pytest.mark.needs("systemd")
+def test_a_pause_holds_when_systemd_reloads(container: Container, unit: str) -> None:
+    up(container)
+    container.runtime("pause", container.id).ok()
 
     subprocess.run(["systemctl", "daemon-reload"], check=True)
 
-    assert container.exec("sh", "-c", "echo x > /dev/null; head -c 1 /dev/zero | wc -c").ok().output == before == "1"
-    assert show(unit, "DevicePolicy") == {"DevicePolicy": "strict"}
-    assert pid == container.pid
+    assert container.status == "paused"
+    container.runtime("resume", container.id).ok()
+
+
+@pytest.mark.needs("systemd")
+def test_a_unit_stopped_behind_our_back_is_a_stopped_container(container: Container, unit: str) -> None:
+    container.bundle.script("trap 'exit 0' TERM; while :; do sleep 1; done")
+    up(container)
+
+    subprocess.run(["systemctl", "stop", unit], check=True)
+
+    container.wait_for_status("stopped")
+    update(container, pids={"limit": 5}).failed("container not running")
+    container.delete().ok()
+    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+
+
+@pytest.mark.needs("systemd")
+def test_a_unit_that_systemd_killed_leaves_nothing(container: Container, unit: str) -> None:
+    container.bundle.config["annotations"] = {
+        "org.systemd.property.RuntimeMaxUSec": "uint64 200000", "org.systemd.property.TimeoutStopUSec": "uint64 200000",
+    }  # fmt: skip
+    container.bundle.args("sleep", "1000")
+    container.run("--detach", options=SYSTEMD).ok()
+
+    wait_for(lambda: show(unit, "ActiveState") == {"ActiveState": "failed"}, f"the end of {unit}", 30)
+    container.wait_for_status("stopped")
+    container.delete().ok()
+
+    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+
+
+@pytest.mark.needs("systemd")
+def test_a_unit_of_that_name_that_failed_gives_way(container: Container, unit: str) -> None:
+    options = ["--property=RuntimeMaxSec=200ms", "--property=TimeoutStopSec=1s", "--scope", "--quiet"]
+    subprocess.run(["systemd-run", *options, f"--unit={unit}", "sleep", "1000"], check=False)
+    wait_for(lambda: show(unit, "ActiveState") == {"ActiveState": "failed"}, f"the failure of {unit}")
+
+    up(container)
+
+    assert show(unit, "ActiveState") == {"ActiveState": "active"}
+
+
+@pytest.mark.needs("systemd", "cgroup2")
+@pytest.mark.clause("linux.cgroup-ownership.condition", "linux.cgroup-ownership.files")
+def test_the_cgroup_belongs_to_the_user_who_can_see_it_writable(container: Container, unit: str) -> None:
+    container.bundle.namespace("cgroup").user_namespace()
+    container.bundle.config["mounts"][-1]["options"].remove("ro")
+    pid = up(container)
+
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+    place = Path("/sys/fs/cgroup" + places(pid)[""])
+    delegated = {name for name in Path("/sys/kernel/cgroup/delegate").read_text().split() if (place / name).exists()}
+    assert place.stat().st_uid == 100000
+    assert {path.name for path in place.iterdir() if path.stat().st_uid == 100000} == delegated
+    container.exec("mkdir", "/sys/fs/cgroup/mine").ok()
 
 
 @pytest.mark.needs("systemd")
@@ -150,3 +322,26 @@ def test_says_so_when_there_is_no_systemd(container: Container) -> None:
     container.bundle.linux["cgroupsPath"] = "system.slice:pyoci:one"
 
     container.create(options=SYSTEMD).failed("cannot reach systemd on the system bus")
+
+
+@pytest.mark.needs("root")
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        pytest.param(None, "cannot reach systemd on the system bus", id="nobody at home"),
+        pytest.param({name: ANSWERS[name] for name in ANSWERS if name != "StartTransientUnit"},
+                     "systemd does not answer StartTransientUnit: timed out", id="no answer"),
+    ],
+)  # fmt: skip
+def test_leaves_nothing_when_systemd_does_not_answer(
+    container: Container, place: Path, answers: Any, text: str
+) -> None:
+    bus = FakeBus(place / "bus", answers)
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus.address}
+
+    try:
+        container.create(options=SYSTEMD, env=environment).failed(text)
+    finally:
+        bus.close()
+
+    assert leftovers(container.runtime, container.id) == {}
