@@ -27,6 +27,7 @@ _BYTES = {
     "memory.low": "MemoryLow",
     "memory.min": "MemoryMin",
     "memory.swap.max": "MemorySwapMax",
+    "memory.zswap.max": "MemoryZSwapMax",
     "memory.limit_in_bytes": "MemoryLimit",
     "cpu.shares": "CPUShares",
     "cpu.weight": "CPUWeight",
@@ -35,21 +36,24 @@ _BYTES = {
 }
 _SETS = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}
 _SETS_SINCE, _PERIOD_SINCE, _IDLE_SINCE = 244, 242, 252  # systemd's versions
+_SINCE = {"memory.zswap.max": 253}
 _ANNOTATION = "org.systemd.property."
 
 
 def from_settings(settings: Iterable[tuple[str, str]], version: int) -> Iterator[Property]:
     """The properties a systemd of *version* has for *settings*, as ``Cgroup.write`` takes them."""
-    period, quota = 0, 0
+    period, quota, weight = 0, 0, INFINITY
     for names, value in settings:
         name = names.removesuffix("?").rpartition("|")[2]
         text = value.rpartition("|")[2]
-        if name in _BYTES:
+        if name == "cpu.weight":
+            weight = _number(text)
+        if name in _BYTES and version >= _SINCE.get(name, 0) and ":" not in text:  # else of one device
             yield _BYTES[name], ("t", _number(text))
         elif name == "pids.max":
             yield "TasksMax", ("t", max(_number(text), 1))  # systemd takes 0 for an error
-        elif name == "cpu.idle" and text == "1" and version >= _IDLE_SINCE:
-            yield "CPUWeight", ("t", 0)
+        elif name == "cpu.idle" and version >= _IDLE_SINCE:
+            yield "CPUWeight", ("t", 0 if text == "1" else weight)
         elif name in _SETS and version >= _SETS_SINCE:
             yield _SETS[name], ("ay", _bits(text))
         elif name == "cpu.max":

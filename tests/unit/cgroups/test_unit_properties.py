@@ -26,6 +26,8 @@ def properties(*settings: tuple[str, str], version: int = NEW) -> dict[str, tupl
         pytest.param(("cpu.weight", "59"), "CPUWeight", ("t", 59), id="weight"),
         pytest.param(("cpu.shares", "512"), "CPUShares", ("t", 512), id="shares"),
         pytest.param(("cpu.idle", "1"), "CPUWeight", ("t", 0), id="idle"),
+        pytest.param(("cpu.idle", "0"), "CPUWeight", ("t", INFINITY), id="no longer idle"),
+        pytest.param(("memory.zswap.max", "4096"), "MemoryZSwapMax", ("t", 4096), id="compressed swap"),
         pytest.param(("io.bfq.weight|io.weight", "100|default 910"), "IOWeight", ("t", 910), id="one of two files"),
         pytest.param(("pids.max", "max"), "TasksMax", ("t", INFINITY), id="any number of tasks"),
         pytest.param(("pids.max", "0"), "TasksMax", ("t", 1), id="no task, which systemd does not know"),
@@ -42,7 +44,18 @@ def test_settings_systemd_does_not_know_are_left_out(name: str) -> None:
     assert properties((name, "1")) == {}
 
 
-@pytest.mark.parametrize("setting", [("cpuset.cpus", "0"), ("cpuset.mems", "0"), ("cpu.idle", "1")])
+@pytest.mark.parametrize("setting", [("io.bfq.weight|io.weight", "8:0 500|8:0 4950"), ("io.weight", "8:0 100")])
+def test_weights_of_one_device_are_not_those_of_the_unit(setting: tuple[str, str]) -> None:
+    assert properties(setting) == {}
+
+
+def test_a_weight_holds_when_it_is_no_longer_idle() -> None:
+    assert properties(("cpu.weight", "59"), ("cpu.idle", "0")) == {"CPUWeight": ("t", 59)}
+
+
+@pytest.mark.parametrize(
+    "setting", [("cpuset.cpus", "0"), ("cpuset.mems", "0"), ("cpu.idle", "1"), ("memory.zswap.max", "0")]
+)
 def test_settings_an_old_systemd_does_not_know_are_left_out(setting: tuple[str, str]) -> None:
     assert properties(setting, version=OLD) == {}
 
