@@ -141,6 +141,16 @@ def test_delete_names_the_processes_when_they_do_not_leave(make_legacy_tree) -> 
     assert caught.value.errno == errno.EBUSY
 
 
+def test_a_set_that_was_not_given_is_put_back_as_what_it_meant(unified_tree) -> None:
+    unified_tree.cgroup("a", cpuset__cpus="\n", cpuset__cpus__effective="0-1\n")
+    cgroup = cgroups.find("/a", "box", hierarchies=[unified_tree.hierarchy()])
+    undone = []
+
+    cgroup.write([("cpuset.cpus", "0")], lambda function, *arguments: undone.append(arguments))
+
+    assert undone == [("cpuset.cpus", "0-1")]
+
+
 def test_create_refuses_and_undoes_when_the_cgroup_has_processes(make_legacy_tree) -> None:
     new, used = make_legacy_tree("cpu"), make_legacy_tree("pids")
     used.cgroup("a", cgroup__procs="12\n")
