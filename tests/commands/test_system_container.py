@@ -20,10 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.needs("systemd", "cgroup2", "overlayfs", "idmap"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("systemd", "cgroup2", "overlayfs", "idmap"), pytest.mark.timeout(600)]
 
 _DOCUMENT = Path(__file__).parents[2] / "docs/system-containers.md"
-_SECONDS = 120
+_SECONDS = 30
 _FIRST_ID = 100000
 _UNITS = {
     "first.service": """
