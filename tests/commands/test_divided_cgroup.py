@@ -77,7 +77,7 @@ def test_update_reaches_the_whole(divided: Container) -> None:
 def test_kill_all_reaches_all_parts(divided: Container, signal: str) -> None:
     (place,) = [Path(path) for path in cgroups_named(divided.id) if path.endswith(divided.id)]
 
-    divided.kill("--all", signal).ok()
+    divided.runtime("kill", "--all", divided.id, signal).ok()
 
     wait_for(lambda: (place / "work" / "cgroup.procs").read_text() == "", "the end of the process at work")
 
@@ -111,7 +111,7 @@ def test_a_threaded_cgroup_takes_a_container(threaded: Container) -> None:
     threaded.runtime("pause", threaded.id).ok()
     assert threaded.status == "paused"
     threaded.runtime("resume", threaded.id).ok()
-    threaded.kill("--all", "KILL").ok()
+    threaded.runtime("kill", "--all", threaded.id, "KILL").ok()
     threaded.wait_for_status("stopped")
 
 
