@@ -6,6 +6,7 @@ swapped for a symlink once put the host's /proc/sys/kernel/core_pattern there, w
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -71,13 +72,30 @@ def _null(root: int) -> int:
                 return mount.clone(node.fileno(), "")
     except (FileNotFoundError, NotADirectoryError):
         pass
-    return _empty_file()
+    return _empty_file(root)
 
 
-def _empty_file() -> int:
-    """A detached, read-only mount of an empty file. Raises OSError(EINVAL) before Linux 6.15, see above."""
+def _empty_file(root: int) -> int:
+    """A detached, read-only mount of an empty file."""
     with Fd(mount.new_filesystem("tmpfs", "tmpfs")) as place:
         os.mknod("masked", stat.S_IFREG, dir_fd=place.fileno())
-        file = mount.clone(place.fileno(), "masked")
+        try:
+            file = mount.clone(place.fileno(), "masked")
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            file = _clone_attached(root, place.fileno())
     mount.mount_setattr(file, "", mount.AT_EMPTY_PATH, attr_set=_INERT)
     return file
+
+
+def _clone_attached(root: int, place: int) -> int:
+    """A detached mount of the file in *place*, which lies over the root meanwhile: see _cover."""
+    mount.attach(place, root)
+    with Fd(os.open(".", os.O_PATH)) as here:
+        os.fchdir(place)
+        try:
+            return mount.clone(place, "masked")
+        finally:
+            mount.umount2(".", mount.MNT_DETACH)
+            os.fchdir(here.fileno())
