@@ -20,6 +20,7 @@ import pytest
 from tests.support.container import Container, cgroups_named
 from tests.support.runtime import Result, Runtime
 from tests.support.terminal import ConsoleSocket
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def test_go_runc_creates_with_every_option(container: Container, place: Path, re
         "--pid-file", place / "init.pid", "--no-pivot", "--no-new-keyring", "--preserve-fds", "1", container.id,
     ]  # fmt: skip
 
-    subprocess.run(["sh", "-c", 'exec "$@" 3</dev/null', "-", *command], check=True, timeout=30)
+    subprocess.run(["sh", "-c", 'exec "$@" 3</dev/null', "-", *command], check=True, timeout=30 * PATIENCE)
 
     assert atoi((place / "init.pid").read_bytes()) == container.pid
     assert len(recvtty.descriptors()) == 1
@@ -368,6 +369,7 @@ run(*{program!r}, "kill", {container.id!r})
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 run(*{program!r}, "delete", {container.id!r})
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30 * PATIENCE, check=True)
 
     assert (done.stdout, done.stderr) == ("9\n", "")

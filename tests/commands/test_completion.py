@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.runtime import Runtime
 from tests.support.terminal import open_terminal
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def fish(place: Path, program: str) -> Callable[[str], list[str]]:
         script = 'pyoci completion fish | source; complete --do-complete "$argv"'
         done = subprocess.run(
             ["fish", "--no-config", "-c", script, line], cwd=place, env=environment, capture_output=True, text=True,
-            check=True, timeout=20,
+            check=True, timeout=20 * PATIENCE,
         )  # fmt: skip
         assert done.stderr == ""
         return done.stdout.splitlines()

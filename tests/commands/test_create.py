@@ -13,7 +13,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.runtime import Runtime
 from tests.support.terminal import ConsoleSocket
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def test_leaves_the_container_to_the_subreaper_of_its_caller(container: Containe
         "assert os.waitpid(pid, 0) == (pid, 9)\n"
     )
 
-    subprocess.run([sys.executable, "-c", caller, str(place / "pid"), *create], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", caller, str(place / "pid"), *create], check=True, timeout=30 * PATIENCE)
 
     assert container.status == "stopped"
 

@@ -14,7 +14,7 @@ from tests.support.bundle import CAPABILITIES
 from tests.support.container import Container
 from tests.support.runtime import Runtime
 from tests.support.terminal import ConsoleSocket, open_terminal
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 _WITH_FILE_AS_3 = ("sh", "-c", 'exec "$@" 3</etc/hostname', "-")
 
@@ -263,7 +263,7 @@ def test_forwards_signals(running: Container) -> None:
 
     foreground.send_signal(signal.SIGTERM)
 
-    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.communicate(timeout=10 * PATIENCE) == ("", "")
     assert foreground.returncode == 42
 
 
@@ -337,7 +337,7 @@ def test_waits_in_a_paused_container_when_told_to(running: Container) -> None:
     assert not (running.bundle.rootfs / "ran").exists()
     running.runtime("resume", running.id).ok()
 
-    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.communicate(timeout=10 * PATIENCE) == ("", "")
     assert (running.bundle.rootfs / "ran").exists()
 
 

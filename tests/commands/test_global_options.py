@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.container import Container
 from tests.support.runtime import Result, Runtime
+from tests.support.waiting import PATIENCE
 
 _COMMANDS = [
     *("create", "start", "state", "kill", "delete", "run", "exec", "list"),
@@ -23,7 +24,7 @@ def bare(runtime: Runtime, *args: str, **environment: str) -> subprocess.Complet
     """The runtime with *args* alone, without ``--root``."""
     environment = {**os.environ, **environment}
     return subprocess.run(
-        [runtime.path, *args], capture_output=True, text=True, timeout=20, check=False, env=environment
+        [runtime.path, *args], capture_output=True, text=True, timeout=20 * PATIENCE, check=False, env=environment
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.container import Container
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def script(container: Container) -> Callable[[str], str]:
 
     def run(text: str) -> str:
         words = [str(python), "-c", begin + text, str(container.runtime.root), container.id, str(container.bundle.path)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.abilities import unified_mount
 from tests.support.container import Container, leftovers
 from tests.support.user import FIRST_SUBORDINATE_ID, UID, User
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def nest(user: User, place: Path) -> Nest:
 
 def finish(user: User, words: list[str]) -> tuple[int, str, str]:
     """Run *words* as the user: status, output, errors."""
-    done = subprocess.run([*user.become(), *words], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([*user.become(), *words], capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
     return done.returncode, done.stdout, done.stderr
 
 

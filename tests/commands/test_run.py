@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.container import Container, cgroups_named, leftovers
 from tests.support.terminal import ConsoleSocket, Terminal, open_terminal
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def notifications(place: Path) -> Iterator[socket.socket]:
     """The socket of a service manager, at notify.sock."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(place / "notify.sock"))
-        listener.settimeout(10)
+        listener.settimeout(10 * PATIENCE)
         yield listener
 
 
@@ -217,7 +217,7 @@ def test_forwards_signals_while_the_program_is_not_ready(container: Container, p
 
     foreground.send_signal(signal.SIGTERM)
 
-    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.communicate(timeout=10 * PATIENCE) == ("", "")
     assert foreground.returncode == 42
 
 
@@ -236,7 +236,7 @@ def test_passes_readiness_on_in_the_foreground(
     (container.bundle.rootfs / "end").touch()
 
     assert b"READY=1" in said.split(b"\n")
-    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.communicate(timeout=10 * PATIENCE) == ("", "")
     assert foreground.returncode == 3
 
 
@@ -253,7 +253,7 @@ def test_forwards_signals(container: Container, name: str) -> None:
 
     foreground.send_signal(getattr(signal, f"SIG{name}"))
 
-    assert foreground.communicate(timeout=10) == ("", "")
+    assert foreground.communicate(timeout=10 * PATIENCE) == ("", "")
     assert foreground.returncode == 42
     assert leftovers(container.runtime, container.id) == {}
 
@@ -266,7 +266,7 @@ def test_ends_when_the_container_is_killed(container: Container) -> None:
 
     container.kill("KILL").ok()
 
-    foreground.communicate(timeout=10)
+    foreground.communicate(timeout=10 * PATIENCE)
     assert foreground.returncode == 128 + signal.SIGKILL
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, control_file, limit
 from tests.support.runtime import Result, Runtime
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.needs("root")
 
@@ -361,7 +361,7 @@ def test_limits_are_remembered_and_a_refused_update_is_not(limited: Container) -
 def test_updates_at_the_same_time_are_all_done(limited: Container) -> None:
     words = (("--pids-limit", "9"), ("--cpu-share", "300"), ("--memory", "48M"), ("--cpu-quota", "20000"))
     running = [limited.runtime.spawn("update", *pair, limited.id) for pair in words]
-    assert [process.communicate(timeout=30) for process in running] == [("", "")] * len(words)
+    assert [process.communicate(timeout=30 * PATIENCE) for process in running] == [("", "")] * len(words)
 
     assert_limits(limited.pid, {"pids.max": "9", "cpu.shares": "300", "cpu.weight": "39"})
     remembered = json.loads((limited.runtime.root / limited.id / "config.json").read_text())["linux"]["resources"]
@@ -435,5 +435,5 @@ def test_takes_a_container_that_runs_in_front_of_somebody(container: Container) 
 
     assert limit(container.pid, "pids.max") == "9"
     container.kill("KILL").ok()
-    assert front.communicate(timeout=30) == ("", "")
+    assert front.communicate(timeout=30 * PATIENCE) == ("", "")
     assert front.returncode == 137

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")  # id, pid, flags, number of the call, architecture, address, arguments
 _RESPONSE = struct.Struct("=QqiI")  # id, value, error, flags
 _RECEIVE = 3 << 30 | _NOTIFICATION.size << 16 | ord("!") << 8
@@ -54,7 +56,7 @@ class Agent:
         """The listener that comes with one connection, which has to be closed behind its one message."""
         connection, _ = self._socket.accept()
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(10 * PATIENCE)
             text, received, _, _ = socket.recv_fds(connection, 1 << 16, 8)
             while more := connection.recv(1 << 16):
                 text += more

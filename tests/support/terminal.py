@@ -12,7 +12,9 @@ import termios
 import time
 from pathlib import Path
 
-_TIMEOUT_SECONDS = 10
+from tests.support.waiting import PATIENCE
+
+_TIMEOUT_SECONDS = 10 * PATIENCE
 
 
 class Terminal:
