@@ -13,6 +13,8 @@ PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-d
 # What tests/engines drives.
 ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
 	iproute2 iptables netavark podman uidmap
+# What the commands are completed in, and their manual read with.
+SHELLS := fish groff-base man-db zsh
 SOURCES := setup.cfg setup.py pyproject.toml tools/man_pages.py \
 	$(shell find pyoci spec bin launcher -type f ! -name '*.pyc' 2>/dev/null)
 SUITES := $(wildcard tests/unit tests/commands tests/sections tests/property tests/security tests/faults)
@@ -43,6 +45,7 @@ run: $(VENV)/.installed ## run a container: a shell in it, or a look around if t
 	@$(VENV)/bin/python tools/demo.py $(VENV)/bin/pyoci
 
 test: lint types layers conformance $(VENV)/.installed ## everything: style, types, layers, and every suite of tests
+	@tools/packages $(SHELLS)
 	$(FORKING) tests/kernel $(ARGS)
 	$(PYTEST) $(SUITES) $(ARGS)
 	@$(MAKE) --no-print-directory engines

@@ -2,6 +2,7 @@
 
 ``needs("cgroup1", …)``   skips where the machine lacks an ability (tests/support/abilities.py); the end of the run says
                           which were missing, and a missing one that PYOCI_REQUIRED_ABILITIES names is an error.
+``varies("cgroup2", …)``  runs everywhere, and means something else where the machine has an ability.
 ``differs("reason")``     a deliberate difference of pyoci: deselected when RUNTIME names another runtime.
 ``clause("mounts.order")``  what the test shows, for spec/conformance.md: ids of spec/requirements.toml.
 """
@@ -31,9 +32,16 @@ if TYPE_CHECKING:
 _REASON = "needs "
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a machine run what another one could not."""
+    names = "ABILITY,…"
+    parser.addoption("--beyond", metavar=names, help="only tests that need, or vary with, one of these abilities")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks and refuse to run without the abilities that were asked for."""
     config.addinivalue_line("markers", "needs(*abilities): skip where the machine lacks one of them")
+    config.addinivalue_line("markers", "varies(*abilities): shows something else where the machine has one of them")
     config.addinivalue_line("markers", "differs(reason): pyoci differs from other runtimes here, on purpose")
     config.addinivalue_line("markers", "clause(*names): the requirements of spec/requirements.toml it shows to be met")
     required = os.environ.get("PYOCI_REQUIRED_ABILITIES", "").replace(",", " ").split()
@@ -43,12 +51,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what only pyoci does when another runtime is under test."""
-    if not installed.other_runtime():
-        return
-    different = [item for item in items if item.get_closest_marker("differs")]
-    config.hook.pytest_deselected(items=different)
-    items[:] = [item for item in items if item not in different]
+    """Deselect what only pyoci does when another runtime is under test, and what ``--beyond`` does not ask for."""
+    beyond = set((config.getoption("--beyond") or "").split(",")) - {""}
+    left_out = [
+        item
+        for item in items
+        if (installed.other_runtime() and item.get_closest_marker("differs"))
+        or (beyond and not beyond & set(_abilities_of(item)))
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _abilities_of(item: pytest.Item) -> list[str]:
+    return [name for mark in item.iter_markers() if mark.name in {"needs", "varies"} for name in mark.args]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 MEBIBYTE = 1 << 20
 UNLIMITED = (9223372036854771712, 2**64 - 1)  # on v1 and v2

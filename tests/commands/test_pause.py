@@ -8,7 +8,7 @@ from tests.support.container import Container
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pyoci.config.linux.resources import Resources, settings
 from pyoci.errors import ContainerError
 from pyoci.syscalls import process
 
-pytestmark = [pytest.mark.needs("root")]
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 NAME = f"/pyoci-test-{os.getpid()}"
 MEBIBYTE = 1 << 20
@@ -311,8 +311,14 @@ def test_block_io_is_throttled_on_v1(cgroup) -> None:
     number = next(int(text.split(":")[0]) for text in Path("/sys/block/vda/dev").read_text().split()) if Path(
         "/sys/block/vda/dev").exists() else pytest.skip("there is no disk vda")
     device = {"major": number, "minor": 0, "rate": 1000}
-    apply(cgroup, blockIO={"weight": 500, "throttleReadIOPSDevice": [device]})
+    apply(cgroup, blockIO={"throttleReadIOPSDevice": [device]})
     assert content(cgroup, "blkio.throttle.read_iops_device") == f"{number}:0 1000"
+
+
+@on_legacy
+@pytest.mark.needs("cgroup1-bfq")
+def test_block_io_is_weighed_on_v1(cgroup) -> None:
+    apply(cgroup, blockIO={"weight": 500})
     assert content(cgroup, "blkio.bfq.weight") == "500"
 
 

@@ -11,7 +11,7 @@ from pyoci.cgroups.unified import UnifiedDirectory
 from pyoci.config.linux.resources import devices
 from pyoci.syscalls import bpf
 
-pytestmark = [pytest.mark.needs("root")]
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 NULL, ZERO, KMSG = ("/dev/null", "/dev/zero", "/dev/kmsg")
 

@@ -13,7 +13,7 @@ from pyoci.cgroups import oom
 from pyoci.cgroups.unified import UnifiedDirectory
 from pyoci.config.linux.resources import Resources, settings
 
-pytestmark = [pytest.mark.needs("root")]
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 MEBIBYTE = 1 << 20
 _SECONDS = 20

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 # Of the v2 hierarchy beside v1, runc 1.1 makes no use.
 UNIFIED = set(places()) == {""}

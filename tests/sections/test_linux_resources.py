@@ -7,7 +7,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 UNTOUCHED = {
     "memory.limit_in_bytes": "9223372036854771712", "memory.max": "max", "pids.max": "max", "cpu.shares": "1024",

@@ -13,7 +13,7 @@ from tests.support.container import Container, cgroups_named
 from tests.support.limits import limit, places
 from tests.support.terminal import ConsoleSocket
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 _TRY = """
 mknod /dev/log c 1 11 && printf m

@@ -13,7 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.needs("root"), pytest.mark.differs("runc uses no v2 controller beside v1")]
+pytestmark = [
+    pytest.mark.needs("root"),
+    pytest.mark.varies("cgroup2"),
+    pytest.mark.differs("runc uses no v2 controller beside v1"),
+]
 
 MEBIBYTE = 1 << 20
 

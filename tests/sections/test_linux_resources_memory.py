@@ -9,7 +9,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, control_file, limit
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 MEBIBYTE = 1 << 20
 UNLIMITED = "9223372036854771712"

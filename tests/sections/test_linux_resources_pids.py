@@ -7,7 +7,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import limit
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 
 @pytest.mark.clause("linux.resources.pids.limit")

@@ -9,7 +9,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, limit
 
-pytestmark = pytest.mark.needs("root")
+pytestmark = [pytest.mark.needs("root"), pytest.mark.varies("cgroup2")]
 
 
 @pytest.mark.clause("linux.resources.unified.legacy")

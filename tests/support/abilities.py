@@ -90,6 +90,12 @@ def _balances() -> bool:
     return subprocess.run(["modprobe", "--dry-run", "ip_vs"], capture_output=True, check=False).returncode == 0
 
 
+def _emulates() -> bool:
+    """Whether tests/vm can make a guest."""
+    installed = all(map(shutil.which, ("qemu-system-x86_64", "mmdebstrap")))
+    return os.geteuid() == 0 and (installed or shutil.which("apt-get") is not None)
+
+
 def _may(capability: int) -> bool:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
@@ -151,6 +157,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "cgroup1": (lambda: bool(_mounts_of("cgroup")), "a cgroup v1 hierarchy"),
     "cgroup1-hugetlb": (lambda: _legacy("hugetlb"), "the hugetlb controller in cgroup v1"),
     "cgroup1-net_cls": (lambda: _legacy("net_cls"), "the net_cls controller in cgroup v1"),
+    "cgroup1-bfq": (Path("/sys/fs/cgroup/blkio/blkio.bfq.io_serviced").exists, "the block scheduler BFQ in cgroup v1"),
     "leaf-weight": (Path("/sys/fs/cgroup/blkio/blkio.leaf_weight").exists, "blkio.leaf_weight (until Linux 5.0)"),
     "kernel-memory": (lambda: _older_than(5, 16), "a limit of kernel memory (until Linux 5.15)"),
     "cgroup2": (lambda: _filesystem_of(_CGROUP_ROOT) == "cgroup2", "the unified cgroup hierarchy alone"),
@@ -187,6 +194,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: platform.machine() == "x86_64" and shutil.which("gcc") is not None, "gcc, and an x86-64 processor",
     ),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
+    "vm": (_emulates, "root, and QEMU and mmdebstrap or an apt-get to install them"),
     "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
