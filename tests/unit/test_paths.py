@@ -47,6 +47,7 @@ ALLOWED = {
         **of(RESCTRL, "find", "create", "planned", "_make", "_compare", "_write_schemata", "_make_monitoring_group"),
         **of(RESCTRL, "check_change", "change", "delete", "_write"),
     },
+    "config/linux/masked_paths.py": of("where we are, or have just gone by descriptor", "_clone_attached"),
     "config/linux/mount_label.py": of(HOST, "option"),
     "config/linux/namespaces.py": of(HOST, "shares_mounts", "_open", "_is_own_user"),
     "config/linux/net_devices.py": of(HOST, "_connect_in"),
