@@ -73,7 +73,8 @@ class SystemdCgroup(Cgroup):
         *,
         rootless: bool = False,
     ) -> None:
-        super().__init__(legacy, unified, rootless=rootless, asked=True)
+        # A user's systemd has no controllers on v1: there he goes without, as with cgroups of his own.
+        super().__init__(legacy, unified, rootless=rootless, asked=not rootless)
         self.unit = dict(unit)
         """``name``, ``slice``, ``user``; ``started`` once it is ours."""
         self.properties: list[Property] = []

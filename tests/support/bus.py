@@ -47,7 +47,7 @@ class FakeBus:
                 return
             self._connections.append(connection)
             if self._answers is not None:  # else nobody is at home
-                with contextlib.suppress(ConnectionError):  # who has hung up does not wait for answers
+                with contextlib.suppress(OSError):  # who has hung up, there or here, does not wait for answers
                     self._converse(connection, self._answers)
 
     def _converse(self, connection: socket.socket, answers: Mapping[str, tuple[str, tuple[Any, ...]]]) -> None:

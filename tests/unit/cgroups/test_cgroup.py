@@ -6,6 +6,8 @@ import os
 import pytest
 
 from pyoci import cgroups
+from pyoci.cgroups.legacy import LegacyDirectory
+from pyoci.cgroups.systemd import SystemdCgroup
 from pyoci.errors import ContainerError, Unsupported
 
 
@@ -225,6 +227,18 @@ def test_rootless_write_tells_why_when_something_is_limited_on_v2(monkeypatch, u
     found.create()
     assert found.version("pids") == 2
     with pytest.raises(Unsupported, match=r"cannot set pids limit: container could not join .* permission denied"):
+        found.write([("pids.max", "1")])
+
+
+def test_a_users_unit_goes_without_hierarchies_that_systemd_may_not_give_him(monkeypatch, make_legacy_tree) -> None:
+    directory = LegacyDirectory(["pids"], str(make_legacy_tree("pids").mount), "/none/one.scope")
+    monkeypatch.setattr(SystemdCgroup, "_change", lambda *_: None)
+    forbid(monkeypatch, errno.EACCES)
+    found = SystemdCgroup([directory], None, {"name": "one.scope", "user": True}, rootless=True)
+
+    found._make_missing()
+
+    with pytest.raises(Unsupported, match="cannot set pids limit"):
         found.write([("pids.max", "1")])
 
 
