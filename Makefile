@@ -31,7 +31,7 @@ EVERY ?= 1
 OPERATIONS ?= 2000
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	faults validate test-vm security lock locked bench man dist install clean
+	faults validate validate-vm test-vm security lock locked bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -99,6 +99,9 @@ validate: $(VENV)/.installed $(VENV)/.tested $(RUNTIME_TOOLS)/runtimetest ## the
 security: $(VENV)/.installed $(VENV)/.tested ## what hostile images try, at length; ARGS=--mutations: without each guard
 	$(if $(findstring --mutations,$(ARGS)),$(VENV)/bin/python tools/mutations.py $(filter-out --mutations,$(ARGS)),\
 	    PYOCI_STARTS=$${PYOCI_STARTS:-500} $(PYTEST) tests/security $(ARGS))
+
+validate-vm: $(VENV)/.tested $(RUNTIME_TOOLS)/runtimetest ## the same in a virtual machine with systemd (ARGS='--cgroup v1')
+	tests/vm/run --validate $(RUNTIME_TOOLS) $(ARGS)
 
 lock: $(VENV)/.built ## write requirements.lock: the libraries of a release, with the hashes of their files
 	$(PIP) install pip-tools

@@ -16,6 +16,7 @@ from tests.support import abilities
 from tests.validation import program, table
 
 _TRIES = 5
+_REASONS = "Reasons"
 _MEASURED = "<!-- from here on written by make validate -->\n"
 
 
@@ -34,8 +35,8 @@ def main() -> int:
 
 def _why_not() -> str:
     """Why the programs cannot be run here and now, or nothing."""
-    if missing := [name for name in ("root", "cgroup1") if not abilities.has(name)]:
-        return f"the validation programs need {' and '.join(abilities.ABILITIES[name][1] for name in missing)}"
+    if not abilities.has("root"):
+        return f"the validation programs need {abilities.ABILITIES['root'][1]}"
     if there := program.cgroups():
         return f"in use by another run, or left by one: {' '.join(there)}"
     return ""
@@ -53,8 +54,8 @@ def _measure(given: argparse.Namespace) -> tuple[list[str], list[str]]:
         lines.append(table.row(name, reports, known))
         print(lines[-1], flush=True)
         found += table.problems(name, reports[0], reports[1] if len(reports) > 1 else None, known)
-    end = ["", table.summary(map(os.path.basename, given.runtimes), rows), "", *table.legend(known)]
-    print(*end, sep="\n")
+    end = ["", table.summary(map(os.path.basename, given.runtimes), rows)]
+    print(*end, "", *table.legend(known), sep="\n")
     return lines + end, found
 
 
@@ -65,10 +66,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="PROGRAM", help="this one; may be repeated")
     parser.add_argument("--document", type=Path, metavar="FILE", help="put the table at the end of FILE")
     given = parser.parse_args()
-    given.only = given.only or program.names(given.tree)
+    given.only = given.only or [name for name in program.names(given.tree) if _can_run(name)]
     if not given.only:
         parser.error(f"no program is built in {given.tree}")
     return given
+
+
+def _can_run(name: str) -> bool:
+    """Whether the program *name* does not need a hierarchy of cgroup v1, or there is one."""
+    return abilities.has("cgroup1") or not (name.startswith("linux_cgroups_") or name == "delete_resources")
+
+
+def _machine() -> str:
+    """What kind of machine this is, in a few words."""
+    return f"cgroup {'v1' if abilities.has('cgroup1') else 'v2'}, {'' if abilities.has('systemd') else 'no '}systemd"
 
 
 def _heading(runtimes: list[str]) -> list[str]:
@@ -78,15 +89,20 @@ def _heading(runtimes: list[str]) -> list[str]:
         said = subprocess.run([runtime, "--version"], check=True, capture_output=True, text=True).stdout
         versions.append(said.splitlines()[0])
     lacks = [name for name in sorted({each.lacks for each in table.deviations()} - {""}) if not abilities.has(name)]
-    place = f"{', '.join(versions)}; Linux {os.uname().release.partition('-')[0]}, cgroup v1"
+    place = f"{', '.join(versions)}; Linux {os.uname().release.partition('-')[0]}, {_machine()}"
     if lacks:
         place += f"; lacking are {', '.join(abilities.ABILITIES[name][1] for name in lacks)}"
     return [f"{place}.", "", table.head(map(os.path.basename, runtimes))]
 
 
 def _write(document: Path, lines: list[str]) -> None:
-    written, _, _ = document.read_text().partition(_MEASURED)
-    document.write_text("\n".join([f"{written}{_MEASURED}", *lines, ""]))
+    """Put *lines* into *document* as the section of this kind of machine, and the reasons behind them all."""
+    written, _, measured = document.read_text().partition(_MEASURED)
+    sections = dict(part.split("\n\n", 1) for part in measured.split("### ")[1:])
+    sections[_machine()] = "\n".join([*lines, "\n"])
+    sections.pop(_REASONS, None)
+    sections[_REASONS] = "\n".join([*table.legend(table.deviations()), ""])
+    document.write_text(f"{written}{_MEASURED}\n" + "".join(f"### {name}\n\n{text}" for name, text in sections.items()))
 
 
 if __name__ == "__main__":

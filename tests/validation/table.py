@@ -103,10 +103,9 @@ def summary(runtimes: Iterable[str], reports: list[list[Report]]) -> str:
 
 
 def legend(known: list[Deviation]) -> list[str]:
-    """The deviations that apply, by their numbers in the table."""
+    """The deviations, by their numbers in the table."""
     lines = []
     for number, deviation in enumerate(known, 1):
-        if deviation.applies:
-            link = f" ([{deviation.clause}]({_SPECIFICATION}{deviation.clause}))" if deviation.clause else ""
-            lines.append(f"{number}. {deviation.reason}{link}")
+        link = f" ([{deviation.clause}]({_SPECIFICATION}{deviation.clause}))" if deviation.clause else ""
+        lines.append(f"{number}. {deviation.reason}{link}")
     return lines

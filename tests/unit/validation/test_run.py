@@ -13,7 +13,7 @@ from tests.support.waiting import wait_for
 from tests.validation import program, run, table
 from tests.validation.table import Deviation
 
-pytestmark = pytest.mark.needs("root", "cgroup1")
+pytestmark = pytest.mark.needs("root")
 
 _RUNTIME = """#!/bin/sh
 root=$2; shift 2
@@ -109,23 +109,30 @@ def test_fails_unless_all_is_explained(
 def test_writes_the_end_of_a_document(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     suite.add("good", "echo ok 1", "echo 1..1")
     document = tmp_path / "validation.md"
-    document.write_text(f"# Validation\n\n{run._MEASURED}\nwhat was before\n")
+    own, another = (f"### cgroup {version}, no systemd\n\nwhat was before\n\n" for version in ("v1", "v2"))
+    document.write_text(f"# Validation\n\n{run._MEASURED}\n{own}{another}### Reasons\n\n1. None.\n")
+    monkeypatch.setattr(run, "_machine", lambda: "cgroup v1, no systemd")
 
     suite.main(monkeypatch, "--document", str(document))
 
-    assert document.read_text().startswith(f"# Validation\n\n{run._MEASURED}\nfake version 1; Linux ")
-    assert "| good | 1 | 0 | 0 |  |" in document.read_text()
-    assert "what was before" not in document.read_text()
+    sections = document.read_text().split("### ")
+    assert [text.partition("\n")[0] for text in sections[1:]] == [
+        "cgroup v1, no systemd", "cgroup v2, no systemd", "Reasons",
+    ]  # fmt: skip
+    assert sections[0] == f"# Validation\n\n{run._MEASURED}\n"
+    assert sections[1].startswith("cgroup v1, no systemd\n\nfake version 1; Linux ")
+    assert "| good | 1 | 0 | 0 |  |" in sections[1]
+    assert sections[2] == "cgroup v2, no systemd\n\nwhat was before\n\n"
 
 
-def test_refuses_a_machine_without_cgroup_v1(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    suite.add("good", "echo ok 1", "echo 1..1")
-    monkeypatch.setattr(abilities, "has", {"root": True, "cgroup1": False}.__getitem__)
+def test_leaves_out_what_knows_cgroup_v1_only(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("good", "linux_cgroups_pids", "delete_resources"):
+        suite.add(name, f"echo {name} >> {tmp_path}/called", "echo ok 1", "echo 1..1")
+    there = abilities.has
+    monkeypatch.setattr(abilities, "has", lambda name: name != "cgroup1" and there(name))
 
-    assert suite.main(monkeypatch) == 2
-    assert "cgroup v1" in capsys.readouterr().err
+    assert suite.main(monkeypatch) == 0
+    assert (tmp_path / "called").read_text().split() == ["good"]
 
 
 def test_ends_what_a_container_left_running(suite: Suite) -> None:
