@@ -72,7 +72,7 @@ def prepare(init: Init) -> None:
     for place, entry in enumerate(init.config.mounts):
         options = entry.parsed()
         idmapped = entry.is_idmapped
-        if options.is_bind and (idmapped or init.new_user_namespace):
+        if options.is_bind and (idmapped or "user" in init.private):
             with Ignoring(PermissionError):  # without a mount namespace of ours; the container has one, and tries
                 trees[place] = _open_source(entry, options, init)
         if idmapped:
@@ -349,7 +349,7 @@ def _hint(entry: Mount, error: OSError, init: Init) -> str | None:
     if entry.type == "proc" and error.errno == errno.EPERM:
         return ("the kernel mounts a new /proc in a user namespace only where the present one is fully visible: "
                 "unmask the /proc of the container around this one, or bind-mount it instead")
-    if entry.type == "devpts" and error.errno == errno.EINVAL and init.new_user_namespace:
+    if entry.type == "devpts" and error.errno == errno.EINVAL and "user" in init.private:
         return "the gid= of devpts must be mapped in the user namespace"
     if entry.parsed().is_bind and error.errno == errno.ENOENT and not os.path.exists(entry.source_path(init.bundle)):
         return "the source does not exist on the host"

@@ -63,7 +63,7 @@ def _clone(init: Init) -> int:
             f'cannot enter the root filesystem "{init.rootfs}": {str(error.strerror).lower()}',
             step="root.bind", field="root.path", file=init.rootfs, errno=error.errno,
             hint="every directory above it must be searchable (o+x) for the user the container's root is mapped to"
-            if init.new_user_namespace else None,
+            if "user" in init.private else None,
         ) from error
     if "mnt" not in init.private:  # what is isolated else
         mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH | mount.AT_RECURSIVE, propagation=mount.MS_SLAVE)

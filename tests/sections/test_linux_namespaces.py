@@ -121,6 +121,23 @@ def test_mappings_beside_a_joined_user_namespace_are_not_written(new_container: 
     assert second.output("cat /proc/self/uid_map").split() == ["0", "100000", "65536"]
 
 
+@pytest.mark.needs("userns")
+@pytest.mark.differs("runc 1.1 wants mappings")
+def test_source_of_a_mount_is_the_runtimes_to_open_when_the_user_namespace_is_joined(
+    new_container: Callable[[], Container], place: Path
+) -> None:
+    """As the hostname podman keeps for a container, in a directory of root's alone."""
+    first, second = new_container(), new_container()
+    first.bundle.user_namespace()
+    pid = first.up().pid
+    (closed := place / "closed").mkdir(mode=0o700)
+    (closed / "word").write_text("found\n")
+    (second.bundle.rootfs / "word").touch()
+    second.bundle.namespace("user", f"/proc/{pid}/ns/user").mount("/word", "bind", str(closed / "word"), "rbind", "ro")
+
+    assert second.output("cat /word; echo x > /dev/null && stat -c %t:%T /dev/null") == "found\n1:3"
+
+
 @pytest.mark.clause("linux.namespaces.path")
 @pytest.mark.needs("timens")
 @pytest.mark.differs("runc knows time since 1.2")

@@ -89,7 +89,7 @@ def make(init: Init, device: Device) -> None:
     """
     with Fd((parent := files.parent(init.root, device.path))[0]) as directory:
         name, place = parent[1], directory.fileno()
-        if device.type != "p" and init.new_user_namespace:
+        if device.type != "p" and "user" in init.private:
             _bind(device, name, place)
             return
         try:
