@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyoci.syscalls.mountinfo import Entry
+
 MOUNT_POINT = "/sys/fs/cgroup"
 PROC = "/proc/self"
 
@@ -38,12 +40,12 @@ class Hierarchy:
 def mounted(root: str = MOUNT_POINT, proc: str = PROC) -> list[Hierarchy]:
     """The hierarchies we are in and can reach, v1 first, as in ``/proc/self/cgroup``."""
     found = []
-    mounts: list[tuple[str, str, str, set[str]]] | None = None
+    mounts: list[Entry] | None = None
     memberships = list(_memberships(proc))
     for names, own in memberships:
         place = _usual_place(root, names, own, alone=len(memberships) == 1)
         if place is None:
-            mounts = list(_cgroup_mounts(proc)) if mounts is None else mounts
+            mounts = _mounts(proc) if mounts is None else mounts
             place = _other_place(mounts, names, own)
         if place is not None:
             found.append(Hierarchy(1 if names else 2, names, *place))
@@ -83,34 +85,22 @@ def _is_there(mount: str, own: str, names: tuple[str, ...]) -> bool:
     return os.path.exists(f"{mount}{own.rstrip('/')}/{witness}")
 
 
-def _other_place(
-    mounts: list[tuple[str, str, str, set[str]]], names: tuple[str, ...], own: str
-) -> tuple[str, str] | None:
+def _other_place(mounts: list[Entry], names: tuple[str, ...], own: str) -> tuple[str, str] | None:
     """Mount point and own path according to mountinfo; None when our cgroup is on none of the mounts.
 
     In a container these may be the host's mounts, covered by an empty directory.
     """
     wanted = "cgroup" if names else "cgroup2"
-    for root, mount, fstype, options in mounts:
-        if fstype == wanted and options.issuperset(names) and f"{own}/".startswith(f"{root.rstrip('/')}/"):
-            below = own[len(root.rstrip("/")) :] or "/"
-            if _is_there(mount, below, names):
-                return mount, below
+    for entry in mounts:
+        top = entry.root.rstrip("/")
+        if entry.fstype == wanted and entry.options.issuperset(names) and f"{own}/".startswith(f"{top}/"):
+            below = own[len(top) :] or "/"
+            if _is_there(entry.point, below, names):
+                return entry.point, below
     return None
 
 
-def _cgroup_mounts(proc: str) -> Iterator[tuple[str, str, str, set[str]]]:
-    """Root within the tree, mount point, type and options of each cgroup mount (proc_pid_mountinfo(5))."""
-    for line in read(f"{proc}/mountinfo").splitlines():
-        place, _, filesystem = line.partition(" - ")
-        fstype, _, options = filesystem.split(" ", 2)
-        if fstype in {"cgroup", "cgroup2"}:
-            root, mount = place.split(" ")[3:5]
-            yield _unescape(root), _unescape(mount), fstype, set(options.split(","))
+def _mounts(proc: str) -> list[Entry]:
+    from pyoci.syscalls import mountinfo  # late: rarely needed
 
-
-def _unescape(path: str) -> str:
-    """Undo the octal escapes of space, tab, newline and backslash."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path
+    return list(mountinfo.entries(read(f"{proc}/mountinfo")))
