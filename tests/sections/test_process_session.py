@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from tests.support.container import Container
@@ -58,3 +60,13 @@ def test_of_an_exec_leads_its_own(container: Container, exec_process: Callable[.
     pid, group, session = exec_process(args=["cut", "-d", " ", "-f1,5,6", "/proc/self/stat"]).ok().output.split()
 
     assert pid == group == session
+
+
+def test_null_device_among_the_streams_is_the_container_s_own(container: Container) -> None:
+    """The host's would be a way out of its mounts, and nothing criu can checkpoint."""
+    script = "for fd in 0 2; do stat -L -c %d /proc/self/fd/$fd; done > /tmp/found; stat -c %d /dev/null"
+    container.bundle.script(script)
+
+    own = container.run(stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok().output
+
+    assert (container.bundle.rootfs / "tmp/found").read_text().split() == [own, own]

@@ -11,7 +11,8 @@ import os
 
 from pyoci import log
 from pyoci.errors import StepError
-from pyoci.syscalls import keyring, prctl, process
+from pyoci.syscalls import files, keyring, prctl, process
+from pyoci.syscalls.fd import Fd
 
 _LIBRARYS = (32, 33)  # the C library keeps these for itself, and refuses to change them
 _SIGNALS = [number for number in range(1, 65) if number not in (9, 19, *_LIBRARYS)]  # not SIGKILL and SIGSTOP
@@ -67,18 +68,32 @@ def join_keyring(init: Init) -> None:
 def give_streams(init: Init) -> None:
     """Make the standard streams the user's, who may want to open /dev/stdout again by name.
 
-    Not /dev/null, which everybody shares; and what cannot be given stays as it is: EINVAL and EPERM say that an id
-    is not mapped here, EROFS that /dev is read-only.
+    Not /dev/null, which everybody shares: the host's gives way to the container's own, for no way shall lead out. What
+    cannot be given stays as it is: EINVAL and EPERM say that an id is not mapped here, EROFS that /dev is read-only.
     """
     uid = init.process.user.uid
     for fd in (0, 1, 2):
         try:
             found = os.fstat(fd)
-            if found.st_uid != uid and found.st_rdev != _NULL_DEVICE:
+            if found.st_rdev == _NULL_DEVICE:
+                _reopen_null(fd, init)
+            elif found.st_uid != uid:
                 os.fchown(fd, uid, -1)
         except OSError as error:
             if error.errno not in {errno.EBADF, errno.EINVAL, errno.EPERM, errno.EROFS}:
                 raise
+
+
+def _reopen_null(fd: int, init: Init) -> None:
+    """Put the container's /dev/null in the place of *fd*, if it has a true one."""
+    try:
+        node = files.open_in_root(init.root, "/dev/null", os.O_PATH | os.O_NOFOLLOW)
+    except OSError:  # there is none
+        return
+    with Fd(node):
+        if os.fstat(node).st_rdev == _NULL_DEVICE:
+            with Fd(os.open(f"self/fd/{node}", os.O_RDWR | os.O_CLOEXEC, dir_fd=init.proc)) as own:
+                os.dup2(own.fileno(), fd)
 
 
 def reset_signals(init: Init) -> None:  # noqa: ARG001 (a step)
