@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pyoci.errors import Unsupported as Unsupported
     from pyoci.errors import UsageError as UsageError
     from pyoci.errors import WrongStatus as WrongStatus
+    from pyoci.runtime.checkpoint import checkpoint as checkpoint
     from pyoci.runtime.create import create as create
     from pyoci.runtime.delete import delete as delete
     from pyoci.runtime.events import events as events
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pyoci.runtime.pause import pause as pause
     from pyoci.runtime.ps import pids as pids
     from pyoci.runtime.ps import table as table
+    from pyoci.runtime.restore import restore as restore
     from pyoci.runtime.resume import resume as resume
     from pyoci.runtime.root import default_root as default_root
     from pyoci.runtime.run import run as run
@@ -81,6 +83,7 @@ _HOMES = {
         "UsageError",
         "WrongStatus",
     ),
+    "pyoci.runtime.checkpoint": ("checkpoint",),
     "pyoci.runtime.create": ("create",),
     "pyoci.runtime.delete": ("delete",),
     "pyoci.runtime.events": ("events", "statistics"),
@@ -92,6 +95,7 @@ _HOMES = {
     "pyoci.runtime.new_process": ("new_process",),
     "pyoci.runtime.pause": ("pause",),
     "pyoci.runtime.ps": ("pids", "table"),
+    "pyoci.runtime.restore": ("restore",),
     "pyoci.runtime.resume": ("resume",),
     "pyoci.runtime.root": ("default_root",),
     "pyoci.runtime.run": ("run",),

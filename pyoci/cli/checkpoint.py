@@ -1,21 +1,22 @@
-"""checkpoint ID: not available yet; it will write the state of a running container to files.
+"""checkpoint ID: write the state of a running container to files, by criu.
 
-Engines ask for this page to find out whether a runtime knows the command at all.
+The container ends with that and is deleted, unless it shall go on. `restore` makes a container of the files.
 """
 
 from __future__ import annotations
 
 from pyoci.cli.arguments import Option
-from pyoci.errors import Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyoci.cli.arguments import Arguments
 
 OPERANDS = "ID"
 # What criu can be told, for both ways.
 CRIU = (
-    Option("--image-path", value="DIR", help="where the images are"),
+    Option("--image-path", value="DIR", help="where the images are (default: checkpoint)"),
     Option("--work-path", value="DIR", help="where logs and statistics go"),
     Option("--parent-path", value="DIR", help="the images of an earlier --pre-dump, below --image-path"),
     Option("--tcp-established", help="keep TCP connections open"),
@@ -41,5 +42,17 @@ OPTIONS = (
 
 
 def run(arguments: Arguments) -> int:
-    """Say that it is not there yet. Raises Unsupported."""
-    raise Unsupported(f"{arguments.command} is not available: this runtime cannot checkpoint or restore containers yet")
+    """Checkpoint the container."""
+    from pyoci.runtime.checkpoint import checkpoint
+
+    checkpoint(arguments.root, arguments.id, **options(arguments, OPTIONS))
+    return 0
+
+
+def options(arguments: Arguments, table: tuple[Option, ...]) -> dict[str, Any]:
+    """The flags, texts and lists of *table* that were given, by the names of the library."""
+    return {
+        option.key: tuple(value) if isinstance(value, list) else value
+        for option in table
+        if (value := arguments.values.get(option.key)) is not None
+    }

@@ -33,7 +33,7 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, o
     birth.answers = {
         "adoption": lambda _: None,  # it is done before we listen
         "maps": lambda _: _write_id_maps(birth.stage_pid, parsed),
-        "hooks": lambda _: _run_create_hooks(container, parsed),
+        "hooks": lambda _: run_create_hooks(container, parsed),
         "listener": lambda message: _deliver_listener(message, birth, container, parsed),
     }
     if not birth.init.joining:
@@ -105,7 +105,7 @@ def _move_net_devices(pid: int, parsed: Config) -> None:
         os.close(namespace)
 
 
-def _run_create_hooks(container: Container, parsed: Config) -> None:
+def run_create_hooks(container: Container, parsed: Config) -> None:
     """Run the prestart and createRuntime hooks, which may ask for the state."""
     from pyoci.config import hooks
 

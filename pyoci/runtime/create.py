@@ -46,10 +46,14 @@ from pyoci.syscalls import files, namespaces, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyoci.cgroups.cgroup import Cgroup
     from pyoci.config import Config
     from pyoci.config.process import Process
     from pyoci.container.container import Container
+
+    GiveBirth = Callable[[Container, Config, Options, Undo], Callable[[], object]]
 
 STAGE = (  # in the first child, still in the host's mounts
     "process.rlimits.raise_hard",  # only here may a privileged runtime; init lowers them again
@@ -134,8 +138,8 @@ def create(root: str, container_id: str, bundle: str, **given: object) -> Contai
     return container
 
 
-def bear(root: str, container_id: str, bundle: str, options: Options) -> Container:
-    """Create a container and keep the lock on it."""
+def bear(root: str, container_id: str, bundle: str, options: Options, give_birth: GiveBirth | None = None) -> Container:
+    """Create a container and keep the lock on it; *give_birth* brings its init to life in another way."""
     bundle = os.path.abspath(bundle)
     text = config.read(bundle, options.config_file)
     parsed = config.load(text, options.config_file)
@@ -149,11 +153,11 @@ def bear(root: str, container_id: str, bundle: str, options: Options) -> Contain
             _describe(container, parsed, text, bundle, options)
             if notify_socket.manager():
                 parsed = notify_socket.shown(parsed, container)
-            birth = _give_birth(container, parsed, options, undo)
+            leave = (give_birth or _give_birth)(container, parsed, options, undo)
             handover.tell(container.pid, options)
             container.record["complete"] = True
             container.save()
-            birth.leave()
+            leave()
     except HookError:
         answers.run_poststop_hooks(parsed.hooks.poststop, container.state("stopped"))
         raise
@@ -171,17 +175,23 @@ def _describe(container: Container, parsed: Config, text: bytes, bundle: str, op
         annotations=parsed.annotations,
         process="process" in parsed,
         noNewKeyring=options.no_new_keyring,
+        descriptors=[_leads_to(fd) for fd in range(3)],
         hooks=[kind for kind in ("poststart", "poststop") if getattr(parsed.hooks, kind)],
         sharesMounts=steps.section("linux.namespaces").shares_mounts(parsed.linux.namespaces),
         privatePids=any(entry.type == "pid" and not entry.path for entry in parsed.linux.namespaces),
     )
 
 
-def _give_birth(container: Container, parsed: Config, options: Options, undo: Undo) -> Birth:
-    """Prepare, make the cgroup, fork, and talk to the child until it is ready."""
+def _leads_to(fd: int) -> str:
+    """What the standard stream *fd* is, for criu: ``pipe:[…]`` or a path."""
+    return os.readlink(f"/proc/self/fd/{fd}")
+
+
+def _give_birth(container: Container, parsed: Config, options: Options, undo: Undo) -> Callable[[], object]:
+    """Prepare, make the cgroup, fork, and talk to the child until it is ready; what lets it wait by itself."""
     try:
         init = _init(container, parsed, options)
-        cgroup = _make_cgroup(container, parsed, options, undo)
+        cgroup = make_cgroup(container, parsed, options, undo)
         init.cgroup_mounts = cgroup.mounts
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
@@ -201,7 +211,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         birth.converse()
     except (PyociError, OSError) as error:
         raise answers.blame_start(error)  # noqa: B904 (it knows its cause)
-    return birth
+    return birth.leave
 
 
 def _init(container: Container, parsed: Config, options: Options) -> Init:
@@ -233,7 +243,7 @@ def _no_process() -> Process:
     return Process(cwd="/", user=User(uid=0, gid=0))
 
 
-def _make_cgroup(container: Container, parsed: Config, options: Options, undo: Undo) -> Cgroup:
+def make_cgroup(container: Container, parsed: Config, options: Options, undo: Undo) -> Cgroup:
     """Make the cgroup, having written down which, so that it can be removed even after a crash."""
     path = parsed.linux.cgroups_path or None
     cgroup = cgroups.find(

@@ -28,8 +28,11 @@ def features() -> Json:
         "hooks": list(hooks.KINDS),
         "mountOptions": list(mount_options.NAMES),
         "linux": _linux(),
-        "annotations": {"io.github.seccomp.libseccomp.version": libseccomp} if libseccomp else {},
-        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
+        "annotations": {
+            "org.opencontainers.runc.checkpoint.enabled": "true",
+            **({"io.github.seccomp.libseccomp.version": libseccomp} if libseccomp else {}),
+        },
+        "potentiallyUnsafeConfigAnnotations": ["org.criu.config", "org.systemd.property."],
     }
 
 

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Options:
+class Given:
+    """What was given by name, over the defaults that the class has."""
+
+    def __init__(self, **given: object) -> None:
+        for name, value in given.items():
+            if name.startswith("_") or not hasattr(type(self), name):
+                raise UsageError(f"there is no option {name}")
+            setattr(self, name, value)
+
+
+class Options(Given):
     """The options of create, run and exec, with their defaults."""
 
     console_socket: str = ""
@@ -40,12 +50,6 @@ class Options:
     """What is done with the master of the pty; for the modules here, not for callers."""
     meanwhile: Callable[[], object] = bool
     """What is done while the process sets itself up; likewise."""
-
-    def __init__(self, **given: object) -> None:
-        for name, value in given.items():
-            if name.startswith("_") or not hasattr(type(self), name):
-                raise UsageError(f"there is no option {name}")
-            setattr(self, name, value)
 
     def check_terminal(self, terminal: bool) -> None:
         """Refuse a console socket nobody will use, and a terminal nobody will hold."""

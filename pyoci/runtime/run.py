@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from pyoci.container.container import Container
+    from pyoci.container.notify_socket import NotifySocket
     from pyoci.runtime.foreground import Foreground
 
     T = TypeVar("T")
@@ -27,13 +28,22 @@ def run(root: str, container_id: str, bundle: str, **given: object) -> int:
     options.meanwhile = _import_the_rest
     if options.detach:
         return _run_detached(root, container_id, bundle, options)
+    from pyoci.runtime import start
+
+    return in_foreground(options, lambda: create.bear(root, container_id, bundle, options), start.release)
+
+
+def in_foreground(
+    options: Options, bear: Callable[[], Container], release: Callable[[Container], NotifySocket | None]
+) -> int:
+    """Stay in front of the container that *bear* makes and *release* sets off, until its program ends: its status."""
     from pyoci.runtime.foreground import Foreground
 
     front = Foreground(adopt=not options.no_subreaper)
     options.on_terminal = front.take_terminal
     try:
-        container = create.bear(root, container_id, bundle, options)
-        status = _guarded(container, lambda: _attend(container, front))
+        container = bear()
+        status = _guarded(container, lambda: _attend(container, front, release))
     finally:
         front.leave()
     _end(container, status, keep=options.keep)
@@ -57,10 +67,8 @@ def _run_detached(root: str, container_id: str, bundle: str, options: Options) -
     return 0
 
 
-def _attend(container: Container, front: Foreground) -> int:
-    from pyoci.runtime import start
-
-    notify = start.release(container)
+def _attend(container: Container, front: Foreground, release: Callable[[Container], NotifySocket | None]) -> int:
+    notify = release(container)
     if notify:
         front.watch(notify.fileno(), notify.forward)
     store.unlock(container)  # others may pause, kill or exec while it runs

@@ -134,6 +134,16 @@ def _clones_detached() -> bool:
         f"clone = lambda fd, path, flags: ctypes.CDLL(None).syscall({_OPEN_TREE_SYSCALL}, fd, path, flags | 1)\n"
         "sys.exit(0 if clone(clone(-100, b'/tmp', 0), b'', 0x1000) > 0 else 1)\n"
     )
+
+
+def _checkpoints(*options: str) -> bool:
+    """Whether criu is installed and says that it can do its work here."""
+    if not shutil.which("criu"):
+        return False
+    done = subprocess.run(["criu", "check", *options], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "OFF" not in done.stderr
+
+
 def _remembers_exits() -> bool:
     """Whether a pidfd tells how a process ended that its parent has collected (Linux 6.15)."""
     pid = os.fork()
@@ -195,7 +205,11 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "vm": (_emulates, "root, and QEMU and mmdebstrap or an apt-get to install them"),
-    "criu": (lambda: shutil.which("criu") is not None, "the criu binary"),
+    "criu": (_checkpoints, "criu, and a kernel it works with (criu check)"),
+    "criu-track": (
+        lambda: _checkpoints() and _checkpoints("--feature", "mem_dirty_track"), "criu, and a kernel that tracks writes"
+    ),
+    "iptables": (lambda: shutil.which("iptables-restore") is not None, "iptables"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),

@@ -89,7 +89,7 @@ def resolved(entry: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.clause("features.annotations")
 def test_annotations_name_the_library_and_those_that_change_the_host() -> None:
     assert DOCUMENT["annotations"]["io.github.seccomp.libseccomp.version"] == libseccomp_version()
-    assert DOCUMENT["potentiallyUnsafeConfigAnnotations"] == ["org.systemd.property."]
+    assert DOCUMENT["potentiallyUnsafeConfigAnnotations"] == ["org.criu.config", "org.systemd.property."]
 
 
 @pytest.mark.clause("features.true")
