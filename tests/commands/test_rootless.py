@@ -163,6 +163,7 @@ def test_says_where_a_user_may_have_containers_remembered(user: User) -> None:
 # Without cgroups.
 
 
+@pytest.mark.varies("cgroup2")
 @pytest.mark.differs("the hint is ours")
 def test_is_refused_limits_that_it_asks_for(user: User) -> None:
     user.container.bundle.linux["resources"] = {"pids": {"limit": 5}}
@@ -250,6 +251,7 @@ def cgroup(user: User) -> Iterator[Path]:
         control.write_text("-hugetlb")
 
 
+@pytest.mark.varies("cgroup2")
 @pytest.mark.needs("cgroup2-mounted")
 @pytest.mark.differs("runc wants to make it beside its own")
 def test_stays_in_the_cgroup_delegated_to_it(user: User, cgroup: Path) -> None:
@@ -268,6 +270,7 @@ def test_stays_in_the_cgroup_delegated_to_it(user: User, cgroup: Path) -> None:
     assert not (cgroup / container.id).exists()
 
 
+@pytest.mark.varies("cgroup2")
 @pytest.mark.needs("cgroup2-hugetlb")
 @pytest.mark.differs("runc wants to make it beside its own")
 def test_moves_its_callers_into_a_leaf_to_have_limits(user: User, cgroup: Path) -> None:
@@ -386,6 +389,7 @@ def test_binds_what_may_not_be_mounted_anew(user: User, nest: Nest) -> None:
     assert (status, "kernel" in shown.split()) == (0, True), said
 
 
+@pytest.mark.varies("cgroup2")
 @pytest.mark.differs("about pyoci in pyoci")
 def test_limits_containers_in_a_container_of_root(container: Container, place: Path) -> None:
     nest, bundle = Nest(container, place), container.bundle.namespace("cgroup").without_namespace("network")
