@@ -103,6 +103,8 @@ class Criu:
     def __init__(self, socket: _socket.socket, pid: int, log_file: str) -> None:
         self.pid = pid
         self.version = (0, 0)
+        self.directories: list[int] = []
+        """Descriptors it looks for among ours, until its end."""
         self.on_notify: Callable[[str, int, list[int]], object] = lambda *_: None
         """What is done at a point that criu names: it is told the pid of init and descriptors, which it owns."""
         self._socket = socket
@@ -124,6 +126,8 @@ class Criu:
     def __exit__(self, *_: object) -> None:
         """Hang up, upon which it ends, and wait for that."""
         self._socket.close()
+        while self.directories:
+            os.close(self.directories.pop())
         if self.pid:
             pid, self.pid = self.pid, 0
             os.waitpid(pid, 0)

@@ -68,7 +68,7 @@ class CriuOptions(Given):
         return os.path.abspath(f"{self.work_path or self.image_path}/{name}")
 
     def for_criu(self, criu: Criu, annotations: Mapping[str, str]) -> dict[str, Value]:
-        """What *criu* is told. The directories are opened, and stay so until the process ends."""
+        """What *criu* is told."""
         options: dict[str, Value] = {name: value for name in _SAME if (value := getattr(self, name, False))}
         options.update(
             images_dir_fd=_directory(self.image_path, criu),
@@ -158,7 +158,9 @@ def _directory(path: str, criu: Criu) -> int:
     It lies in the mount namespace of *criu*, which mounts things in its working directory.
     """
     try:
-        return os.open(f"/proc/{criu.pid}/root{os.path.abspath(path)}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = os.open(f"/proc/{criu.pid}/root{os.path.abspath(path)}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         reason = str(error.strerror).lower()
         raise PyociError(f"cannot open {path}: {reason}", file=path, errno=error.errno) from error
+    criu.directories.append(fd)
+    return fd

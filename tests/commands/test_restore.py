@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.hook import HookScript
+    from tests.support.runtime import Runtime
     from tests.support.terminal import ConsoleSocket
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.needs("criu")]
@@ -314,3 +315,15 @@ def test_refuses_an_id_that_is_taken(container: Container, images: Images) -> No
 
 def test_says_that_there_are_no_images(container: Container, images: Images) -> None:
     images.restore(container, "--detach").failed("descriptors.json")
+
+
+def test_library_does_both(container: Container, images: Images, runtime: Runtime) -> None:
+    import pyoci
+
+    container.bundle.script("while true; do sleep 1000; done")  # the sleep that criu interrupts ends early
+    container.up(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    pyoci.checkpoint(str(runtime.root), container.id, image_path=str(images.path))
+    pyoci.restore(str(runtime.root), container.id, str(container.bundle.path), image_path=str(images.path), detach=True)
+
+    assert container.status == "running"

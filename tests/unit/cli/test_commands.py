@@ -76,6 +76,46 @@ def test_run_passes_its_options_on(fake: Fake, line: str, changes: dict[str, obj
     assert [(("/r", "web", os.getcwd()), {**RUN, **changes})] == calls
 
 
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        pytest.param("checkpoint web", {}, id="nothing"),
+        pytest.param("checkpoint --image-path /i --work-path=/w --leave-running web",
+                     {"image_path": "/i", "work_path": "/w", "leave_running": True}, id="as podman does"),
+        pytest.param("checkpoint --pre-dump --parent-path ../p web", {"pre_dump": True, "parent_path": "../p"},
+                     id="pre-dump"),
+        pytest.param("checkpoint --lazy-pages --status-fd 0 --page-server ::1:5 web",
+                     {"lazy_pages": True, "status_fd": 0, "page_server": "::1:5"}, id="lazy pages"),
+        pytest.param("checkpoint --empty-ns network --empty-ns=network web", {"empty_ns": ("network", "network")},
+                     id="a list"),
+        pytest.param("checkpoint --manage-cgroups-mode soft web", {"manage_cgroups_mode": "soft"}, id="cgroups"),
+    ],
+)
+def test_checkpoint_passes_its_options_on(fake: Fake, line: str, options: dict[str, object]) -> None:
+    calls = fake("checkpoint", "checkpoint")
+    assert 0 == call(f"--root /r {line}")
+    assert [(("/r", "web"), options)] == calls
+
+
+@pytest.mark.parametrize(
+    ("line", "changes"),
+    [
+        pytest.param("restore web", {}, id="nothing"),
+        pytest.param("restore --image-path /i --tcp-close web", {"image_path": "/i", "tcp_close": True}, id="criu's"),
+        pytest.param("restore --lsm-profile selinux:a --lsm-mount-context b web",
+                     {"lsm_profile": "selinux:a", "lsm_mount_context": "b"}, id="labels"),
+        pytest.param("restore -d --pid-file /p --console-socket /c web",
+                     {"detach": True, "pid_file": "/p", "console_socket": "/c"}, id="as conmon does"),
+        pytest.param("restore --work-path /w -no-subreaper web", {"work_path": "/w", "no_subreaper": True},
+                     id="as go-runc does"),
+    ],
+)
+def test_restore_passes_its_options_on(fake: Fake, line: str, changes: dict[str, object]) -> None:
+    calls = fake("restore", "restore", 7)
+    assert 7 == call(f"--root /r {line}")
+    assert [(("/r", "web", os.getcwd()), {**CREATE, "detach": False, "no_subreaper": False, **changes})] == calls
+
+
 def test_paths_are_the_callers_when_relative(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     calls = fake("create", "create")

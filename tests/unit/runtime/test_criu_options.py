@@ -20,11 +20,9 @@ def criu():
 
 
 def told(options, criu, annotations=None):
-    """What criu is told, without the numbers of descriptors, which are closed."""
+    """What criu is told, without the numbers of descriptors."""
     found = options.for_criu(criu, annotations or {})
-    for name in ("images_dir_fd", "work_dir_fd"):
-        if name in found:
-            os.close(found.pop(name))
+    assert criu.directories == [found.pop(name) for name in ("images_dir_fd", "work_dir_fd") if name in found]
     return found
 
 
