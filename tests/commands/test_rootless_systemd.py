@@ -12,7 +12,6 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, places
 from tests.support.user import User
-from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +31,12 @@ def session() -> Iterator[Path]:
     """The runtime directory of the user `tester`, whose systemd runs though nobody is logged in."""
     with Path("/run/engine.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # other tests end it as well
+        uid = pwd.getpwnam("tester").pw_uid
         subprocess.run(["loginctl", "enable-linger", "tester"], check=True)
-        directory = Path(f"/run/user/{pwd.getpwnam('tester').pw_uid}")
-        wait_for((directory / "bus").exists, "the user's bus", 60)
-        yield directory
+        subprocess.run(["systemctl", "start", f"user@{uid}.service"], check=True)  # until it listens
+        yield Path(f"/run/user/{uid}")
         subprocess.run(["loginctl", "disable-linger", "tester"], check=True)
+        subprocess.run(["systemctl", "stop", f"user@{uid}.service"], check=True)
 
 
 @pytest.fixture
