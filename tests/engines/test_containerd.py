@@ -352,7 +352,10 @@ def test_events_tell_of_every_step(task: Task) -> None:
 
 def test_an_event_tells_of_an_oom_kill(task: Task) -> None:
     with _events(task.ctr) as said:
-        task.up("--memory-limit", str(16 << 20), script="echo ready; tail /dev/zero; echo status $?; sleep 100")
+        wait = "until [ -e /started ]; do sleep 0.05; done"  # the shim listens once the task has been started
+        task.up("--memory-limit", str(16 << 20),
+                script=f"echo ready; {wait}; tail /dev/zero; echo status $?; sleep 100")  # fmt: skip
+        task.execute("touch", "/started").ok()
 
         task.wait_for("status 137")
 

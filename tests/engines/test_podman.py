@@ -428,10 +428,11 @@ def _with_hooks(podman: Podman, **stages: str) -> list[str]:
     """The words of `podman run` with a shell script as hook of each stage."""
     for file in podman.place.inside(HOME).glob("hooks/*"):
         file.unlink()
-    for stage, script in stages.items():
+    for number, (stage, script) in enumerate(stages.items()):
         hook = {"path": "/bin/sh", "args": ["sh", "-c", script]}
         text = json.dumps({"version": "1.0.0", "hook": hook, "when": {"always": True}, "stages": [stage]})
-        podman.place.write(f"hooks/{stage}.json", text)
+        # By their names, as podman 5 has those of prestart among those of createRuntime.
+        podman.place.write(f"hooks/{number}.json", text)
     words = podman.command(["run", "--rm", _NO_NETWORK, IMAGE, "echo", "program"])
     return [*words[: words.index("run")], f"--hooks-dir={HOME}/hooks", *words[words.index("run") :]]
 

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from tests.support import engines
+from tests.support import abilities, engines
 from tests.support.engines import HOME, Engine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -94,8 +94,9 @@ def sources(podman: Engine) -> None:
         pytest.param("--memory=64m", _cgroup("memory/memory.limit_in_bytes", "memory.max"), "67108864", id="memory"),
         pytest.param("--memory=64m --memory-swap=64m --memory-reservation=32m",
                      _cgroup("memory/memory.soft_limit_in_bytes", "memory.low"), "33554432", id="memory-reservation"),
-        pytest.param("--cpus=0.5", _cgroup("cpu/cpu.cfs_quota_us", "cpu.max"), "50000", id="cpus"),
-        pytest.param("--cpu-shares=512", _cgroup("cpu/cpu.shares", "cpu.weight"), "512", id="cpu-shares"),
+        pytest.param("--cpus=0.5", _cgroup("cpu/cpu.cfs_quota_us", "cpu.max") + " | cut -d' ' -f1", "50000", id="cpus"),
+        pytest.param("--cpu-shares=512", _cgroup("cpu/cpu.shares", "cpu.weight"),
+                     "59" if abilities.has("cgroup2-cpu") else "512", id="cpu-shares"),
         pytest.param("--cpuset-cpus=0", "awk '/^Cpus_allowed_list/ {print $2}' /proc/self/status", "0",
                      id="cpuset-cpus"),
         pytest.param("--pids-limit=17", _cgroup("pids/pids.max", "pids.max"), "17", id="pids-limit"),

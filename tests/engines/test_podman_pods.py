@@ -109,7 +109,7 @@ def test_containers_of_a_pod_see_each_other(podman: Podman, pod: str) -> None:
 def test_containers_of_a_pod_are_in_its_cgroup(podman: Podman, pod: str) -> None:
     identity = podman("pod", "inspect", "--format={{.ID}}", pod).output
 
-    said = podman("run", "--rm", f"--pod={pod}", IMAGE, "cat", "/proc/self/cgroup")
+    said = podman("run", "--rm", f"--pod={pod}", "--cgroupns=host", IMAGE, "cat", "/proc/self/cgroup")
 
     assert all(f"/{podman.place.cgroup}/{identity}/libpod-" in line for line in said.output.splitlines())
 
