@@ -26,12 +26,16 @@ PYTEST := $(if $(RUNTIME),RUNTIME=$(RUNTIME),PYOCI=$(CURDIR)/$(VENV)/bin/pyoci) 
 FORKING := $(subst -n auto,-n 0,$(PYTEST))
 ARGS ?=
 
-# How much of tests/faults: one system call in EVERY, how many commands at once.
+# How much of tests/faults: one system call in EVERY, how many commands at once, and so on.
 EVERY ?= 1
 OPERATIONS ?= 2000
+CONFIGS ?= 100000
+CREATES ?= 2000
+SEED ?= 1
+LIVES ?= 10000
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	faults validate validate-vm test-vm security lock locked bench man dist install clean
+	faults fuzz soak validate validate-vm test-vm security lock locked bench man dist install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -88,7 +92,14 @@ engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, i
 	$(PYTEST) --dist loadfile tests/engines $(ARGS)
 
 faults: $(VENV)/.installed $(VENV)/.tested ## death and refusal at every system call, and much at once (EVERY=, OPERATIONS=)
-	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults $(ARGS)
+	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults/test_killed.py tests/faults/test_refused.py \
+		tests/faults/test_exhausted.py tests/faults/test_at_once.py $(ARGS)
+
+fuzz: $(VENV)/.installed $(VENV)/.tested ## configurations nobody writes (CONFIGS=, CREATES=, SEED=)
+	CONFIGS=$(CONFIGS) CREATES=$(CREATES) SEED=$(SEED) $(PYTEST) tests/faults/test_fuzz.py $(ARGS)
+
+soak: $(VENV)/.installed $(VENV)/.tested ## many lives of containers, and nothing grows (LIVES=)
+	LIVES=$(LIVES) $(PYTEST) -s -n 0 tests/faults/test_soak.py $(ARGS)
 
 test-vm: $(VENV)/.tested ## tests in a virtual machine with systemd and cgroup v2 (ARGS='--cgroup v1'; --shell)
 	tests/vm/run $(ARGS)

@@ -50,11 +50,8 @@ class Store:
                 self._clear(container_id)
                 continue
             with Ignoring(ContainerNotFound):  # somebody took it for one that a killed create left
-                lock(container)
-                if not os.fstat(container.lock_fd).st_mode & _CLAIMED:
-                    os.fchmod(container.lock_fd, 0o700 | _CLAIMED)
+                if _hold(container):
                     return container
-                unlock(container)  # it is another's, made in the place of ours
         raise ContainerExists(container_id)
 
     def _make(self, container: Container) -> bool:
@@ -113,6 +110,20 @@ class Store:
         return sorted(name for name in names if not set(name) - _LETTERS and os.path.isdir(f"{self.root}/{name}"))
 
 
+def _hold(container: Container) -> bool:
+    """Lock a directory just made, and mark it as claimed; not if it is another's by now, made in the place of ours."""
+    try:
+        lock(container)
+        if os.fstat(container.lock_fd).st_mode & _CLAIMED:
+            unlock(container)
+            return False
+        os.fchmod(container.lock_fd, 0o700 | _CLAIMED)
+    except OSError:
+        remove(container)
+        raise
+    return True
+
+
 def _recall(container: Container, *names: str) -> bool:
     """Fill the record of *container* from the first file of these *names* that exists; whether one does."""
     text = next((text for name in names if (text := _read(f"{container.path}/{name}")) is not None), None)
@@ -124,6 +135,9 @@ def _recall(container: Container, *names: str) -> bool:
         raise _damaged(container, str(error)) from None
     if not isinstance(record, dict):
         raise _damaged(container, "it is no object")
+    for name, initial in container.record.items():
+        if not isinstance(record.get(name, initial), type(initial) if initial is not None else dict | None):
+            raise _damaged(container, f"{name} is {record[name]!r}")
     container.record.update(record)
     return True
 

@@ -64,26 +64,19 @@ class Birth:
         try:
             self.stage_pid = process.clone(self.init.clone_flags, cgroup_fd=cgroup_fd)
         except OSError as error:
+            _close(cgroup_fd)
             raise steps.explain("", error, _HINTS.get(error.errno or 0)) from error
-        finally:
-            if cgroup_fd >= 0:
-                os.close(cgroup_fd)  # in the child as well: a directory of the host leads out (CVE-2024-21626)
         if self.stage_pid == 0:
-            self._channel.close()
-            for fd in self.kept_from_child:
-                os.close(fd)
-            self._be_stage()
+            _exit_with(lambda: self._be_stage(cgroup_fd), self._report)
         self.init.channel.close()
-        for fd in self.kept_from_runtime:
-            os.close(fd)
+        _close(cgroup_fd, *self.kept_from_runtime)
 
     # The child's side. Nothing here returns.
 
-    def _be_stage(self) -> NoReturn:
-        """Enter and make namespaces, then fork the process that will live in them."""
-        _exit_with(self._take_stage, self._report)
-
-    def _take_stage(self) -> None:
+    def _be_stage(self, cgroup_fd: int) -> None:
+        """Let go of what is the runtime's, enter and make namespaces, then fork the process that will live in them."""
+        self._channel.close()
+        _close(cgroup_fd, *self.kept_from_child)  # a directory of the host leads out (CVE-2024-21626)
         steps.forbid_imports()
         steps.take(self._stage, self.init)
         if self.init.is_its_own_stage or process.clone(process.CLONE_PARENT) == 0:
@@ -179,6 +172,12 @@ class Birth:
         if pid == self.stage_pid:
             self.stage_pid = 0
         return os.waitpid(pid, 0)[1]
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        if fd >= 0:
+            os.close(fd)
 
 
 def _exit_with(action: Callable[[], None], report: Callable[[PyociError], None]) -> NoReturn:

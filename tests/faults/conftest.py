@@ -13,7 +13,7 @@ from tests.faults.tracing import Tracer
 @pytest.fixture
 def nth() -> int:
     """Every how manieth call is taken."""
-    return int(os.environ.get("EVERY", "0") or 0) or 23
+    return int(os.environ.get("EVERY", "0") or 0) or 41
 
 
 @pytest.fixture

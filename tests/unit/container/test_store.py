@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 import stat
 import threading
@@ -293,3 +295,30 @@ def test_remove_forgets_everything_below_and_nothing_else(
     assert home.ids() == []
     assert (outside / "kept").exists()
     store.unlock(home.claim("box"))
+
+
+@pytest.mark.parametrize("name", sorted(Container("box", "/").record))
+@pytest.mark.parametrize("value", [[], "x", 0.5])
+def test_load_names_a_value_of_the_wrong_type(
+    home: store.Store, container: Container, name: str, value: object
+) -> None:
+    container.save()
+    text = json.loads(Path(container.path, "creating.json").read_text())
+    if isinstance(value, type(text[name])):
+        return
+    Path(container.path, "creating.json").write_text(json.dumps({**text, name: value}))
+
+    with pytest.raises(ContainerError, match=f"is damaged: {name} is"):
+        home.load("box")
+
+
+def test_claim_leaves_nothing_when_it_fails_halfway(home: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+
+    with pytest.raises(OSError, match="no memory"):
+        home.claim("box")
+
+    assert os.listdir(home.root) == []
