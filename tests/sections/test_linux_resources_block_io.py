@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import abilities
 from tests.support.container import Container
 from tests.support.limits import assert_limits, control_file, limit
 
