@@ -53,6 +53,7 @@ test: lint types layers conformance $(VENV)/.installed ## everything: style, typ
 	$(FORKING) tests/kernel $(ARGS)
 	$(PYTEST) $(SUITES) $(ARGS)
 	@$(MAKE) --no-print-directory engines
+	@$(VENV)/bin/python tests/vm/run --beyond-host
 
 check: lint types layers unit ## what takes seconds and no root
 

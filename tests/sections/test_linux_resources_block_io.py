@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import abilities
 from tests.support.container import Container
 from tests.support.limits import assert_limits, control_file, limit
 
