@@ -122,11 +122,18 @@ def test_every_create_succeeds_or_fails_in_one_line(
         given = mutated(configs, chosen)
         # Of the machine's own nothing is to be changed, however the words fall.
         given["root"] = {"path": str(bundle.rootfs)}
+        given["mounts"] = [
+            entry for entry in given.get("mounts") or [] if isinstance(entry, dict) and entry.get("type") != "bind"
+        ]
         given["hooks"] = {}
         linux = given.get("linux")
         if isinstance(linux, dict):
             linux.pop("cgroupsPath", None)
             linux.pop("netDevices", None)
+            linux.pop("uidMappings", None)
+            linux.pop("gidMappings", None)
+        if isinstance(given.get("process"), dict):
+            given["process"] |= {"args": ["true"], "cwd": "/", "rlimits": [], "terminal": False}
             linux["namespaces"] = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]
         (bundle.path / "config.json").write_text(json.dumps(given))
         container_id = new_id()

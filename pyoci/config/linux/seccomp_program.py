@@ -90,7 +90,8 @@ def assemble(seccomp: Seccomp) -> tuple[bytes, list[str]]:
     native = library.system_arch()
     unknown = []
     for value, name, conditions in rules(seccomp):
-        if (number := library.resolve_syscall(native, name)) == _UNKNOWN_CALL:
+        # A lone surrogate has no bytes to ask for.
+        if not name.isidentifier() or (number := library.resolve_syscall(native, name)) == _UNKNOWN_CALL:
             unknown.append(name)
             continue
         comparisons = [library.Arg(arg.index, OPERATORS[arg.op], arg.value, arg.value_two) for arg in conditions]

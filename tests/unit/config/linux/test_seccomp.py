@@ -256,3 +256,12 @@ def test_deliver_names_the_path_when_nobody_listens(tmp_path):
     with pytest.raises(StepError, match="none: no such file or directory") as caught:
         seccomp.deliver(0, section, STATE)
     assert caught.value.details["field"] == "linux.seccomp.listenerPath"
+
+
+@pytest.mark.parametrize("name", ["\udcff", "no such call"])
+def test_assemble_knows_no_call_whose_name_is_no_word(name):
+    section = Seccomp.read({
+        "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [name], "action": "SCMP_ACT_ERRNO"}],
+    })  # fmt: skip
+
+    assert seccomp_program.assemble(section)[1] == [name]
