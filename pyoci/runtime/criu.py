@@ -59,15 +59,15 @@ _FD_SIZE = 4
 
 def program() -> str:
     """The path of criu, or "" when it is not installed."""
-    for directory in environment()["PATH"].split(":"):
-        if directory and os.access(f"{directory}/criu", os.X_OK):
+    for directory in _PATH.split(":"):
+        if os.access(f"{directory}/criu", os.X_OK):
             return f"{directory}/criu"
     return ""
 
 
 def environment() -> dict[str, str]:
-    """What criu runs with: it calls ip, iptables, nft and tar by their names, and callers may have no PATH."""
-    return {"PATH": _PATH, **os.environ}
+    """What criu runs with: it calls ip, iptables, nft and tar by their names, which no caller shall choose."""
+    return {**os.environ, "PATH": _PATH}
 
 
 def installed() -> str:

@@ -139,7 +139,7 @@ def test_end_without_a_word_is_a_failure(peer) -> None:
 
 
 def test_program_is_looked_for_in_the_path(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("PATH", f":{tmp_path}")
+    monkeypatch.setattr(criu, "_PATH", str(tmp_path))
     with pytest.raises(Unsupported, match='executable file not found in \\$PATH: "criu"'):
         criu.installed()
 
@@ -148,6 +148,10 @@ def test_program_is_looked_for_in_the_path(tmp_path, monkeypatch) -> None:
     assert criu.installed() == f"{tmp_path}/criu"
 
 
-def test_program_has_a_path_when_the_caller_has_none(monkeypatch) -> None:
-    monkeypatch.delenv("PATH")
-    assert "/usr/sbin" in criu.environment()["PATH"].split(":")
+def test_the_callers_path_does_not_choose_criu(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "criu").write_text("#!/bin/sh\n")
+    (tmp_path / "criu").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert not criu.program().startswith(str(tmp_path))
+    assert str(tmp_path) not in criu.environment()["PATH"]
