@@ -163,6 +163,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "user id 0"),
     "userns": (lambda: _unshares(0x10000000), "a new user namespace"),
     "timens": (lambda: _unshares(0x80), "a new time namespace"),
+    "two-interfaces": (lambda: len(os.listdir("/sys/class/net")) > 1, "a network interface beside lo"),
     "netns": (lambda: _unshares(0x40000000), "a new network namespace"),
     "cgroup1": (lambda: bool(_mounts_of("cgroup")), "a cgroup v1 hierarchy"),
     "cgroup1-hugetlb": (lambda: _legacy("hugetlb"), "the hugetlb controller in cgroup v1"),
@@ -194,6 +195,10 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "pidfd-exit": (_remembers_exits, "a pidfd that knows the exit status (Linux 6.15)"),
     "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
     "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
+    "acme-profile": (
+        lambda: "acme_secure_profile" in Path("/sys/kernel/security/apparmor/profiles").read_text(),
+        "an AppArmor profile for runtime-tools",
+    ),
     "selinux": (lambda: Path("/sys/fs/selinux/enforce").exists(), "SELinux"),
     "resctrl": (lambda: bool(_mounts_of("resctrl")), "resctrl mounted"),
     "numa": (lambda: Path("/sys/devices/system/node/node1").exists(), "more than one memory node"),
