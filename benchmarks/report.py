@@ -23,7 +23,7 @@ def line(series: Series, runtimes: Sequence[str]) -> str:
     """One row of the table: medians with quartiles, and pyoci's ratio to each other, pair by pair."""
     first, *others = runtimes
     cells = []
-    for name in (*([OUTSIDE] if OUTSIDE in series.values else []), *runtimes):
+    for name in (name for name in (OUTSIDE, *runtimes) if name in series.values):
         low, high = series.spread(name)
         cells.append(f"{name} {series.median(name):.1f} ({low:.1f}–{high:.1f})")
     base = [OUTSIDE] if OUTSIDE in series.values else []
