@@ -120,9 +120,8 @@ def _init(container: Container, parsed: Config, cgroup: Cgroup, options: Restore
     """What the steps may touch, filled; they are taken in the runtime's own namespaces but that of mounts."""
     init = Init(container.id, parsed, parsed.process, container.bundle)
     init.rootfs = str(container.record["rootfs"])
-    init.private = frozenset(("mnt",))
-    # Devices are then bound, as they were, though the mounts are the host's.
-    init.new_user_namespace = any(entry.type == "user" and not entry.path for entry in parsed.linux.namespaces)
+    # Where there is a user namespace devices are bound, as they were, though the mounts are made in the host's.
+    init.private = frozenset({"mnt"} | {"user" for entry in parsed.linux.namespaces if entry.type == "user"})
     init.is_its_own_stage = init.awaits_adoption = True
     init.clone_flags = namespaces.CLONE_NEWNS
     init.cgroup_mounts = cgroup.mounts

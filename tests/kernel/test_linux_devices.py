@@ -165,7 +165,7 @@ def test_create_binds_the_hosts_nodes_in_a_user_namespace(announced, in_child):
         if announced:
             os.mknod("dev/zero", 0o600, dir_fd=root)
         listed = [{"type": "c", "path": "/dev/other", "major": 1, "minor": 3}, {"type": "p", "path": "/dev/pipe"}]
-        init = fake_init({"devices": listed}, root=root, new_user_namespace=announced)
+        init = fake_init({"devices": listed}, root=root, private=frozenset(("user",) if announced else ()))
         devices.create(init)
         default_devices.create(init)
         os.write(os.open("/tmp/dev/other", os.O_WRONLY), b"x")
@@ -180,7 +180,7 @@ def test_create_says_so_when_the_host_lacks_the_node(in_child):
     def look():
         _enter_user_namespace()
         listed = [{"type": "c", "path": "/dev/null", "major": 4000, "minor": 3}]
-        devices.create(fake_init({"devices": listed}, root=_new_root(), new_user_namespace=True))
+        devices.create(fake_init({"devices": listed}, root=_new_root(), private=frozenset(("user",))))
 
     with pytest.raises(OSError, match="the host has no node c 4000:3 to bind"):
         in_child(look, 0)
