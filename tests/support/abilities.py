@@ -215,6 +215,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _checkpoints() and _checkpoints("--feature", "mem_dirty_track"), "criu, and a kernel that tracks writes"
     ),
     "iptables": (lambda: shutil.which("iptables-restore") is not None, "iptables"),
+    "no-criu": (lambda: shutil.which("criu") is None, "a machine without criu"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
