@@ -31,6 +31,7 @@ _IDMAP_HINTS = {
     errno.EPERM: "only root of the user namespace in which its filesystem was mounted may",
 }
 _NEVER_SYMLINKS = frozenset(("proc", "sysfs"))
+_ATTEMPTS = 128  # against a process that keeps renaming
 
 
 class Mount(Record):
@@ -124,7 +125,9 @@ def _mount(entry: Mount, place: int, init: Init) -> None:
     options = entry.parsed()
     if "remount" in options.own:
         _remount(entry, options, init)
-    elif options.is_bind:
+        return
+    _forget_covered(entry, init)
+    if options.is_bind:
         _bind(entry, place, options, init)
     elif entry.type in {"cgroup", "cgroup2"}:
         cgroup_mount.mount_at(entry, options, init)
@@ -198,6 +201,8 @@ def _new_filesystem(entry: Mount, options: mount_options.Options, init: Init) ->
         _copy_up(target, tree)
     if sealed:
         init.sealed.append(os.dup(tree))
+    if entry.type in _NEVER_SYMLINKS:
+        init.kernel_files[os.path.normpath("/" + entry.destination.lstrip("/"))] = os.dup(tree)
     attach(tree, target, options)
 
 
@@ -206,33 +211,60 @@ def seal(init: Init) -> None:
     for tree in init.sealed:
         mount.mount_setattr(tree, "", mount.AT_EMPTY_PATH, attr_set=mount.MOUNT_ATTR_RDONLY)
         os.close(tree)
+    while init.kernel_files:
+        os.close(init.kernel_files.popitem()[1])
 
 
 def open_target(entry: Mount, init: Init) -> int:
     """A descriptor of the directory to mount on, made if missing."""
     if entry.type in _NEVER_SYMLINKS:
-        _refuse_symlink(entry, init)
+        return _open_ordinary(entry, init)
     target = files.make_directory(init.root, entry.destination, 0o755)
-    if entry.type not in _NEVER_SYMLINKS:
-        _check_proc(entry, target)
+    _check_proc(entry, target)
     return target
 
 
-def _refuse_symlink(entry: Mount, init: Init) -> None:
-    """A /proc or /sys that the image redirects would take label writes elsewhere (CVE-2019-19921, CVE-2023-27561)."""
-    try:
-        fd = files.openat2(init.root, entry.destination, os.O_PATH | os.O_NOFOLLOW,
-                           resolve=files.RESOLVE_IN_ROOT | files.RESOLVE_NO_SYMLINKS)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        fd = -1
-    if fd < 0 or not stat.S_ISDIR(os.fstat(fd).st_mode):
-        raise StepError(f'filesystem "{entry.type}" at "{entry.destination}" must be mounted on ordinary directory',
-                        file=entry.destination)
-    os.close(fd)
+def _open_ordinary(entry: Mount, init: Init) -> int:
+    """The same for a /proc or /sys, which no symlink of the image may redirect (CVE-2019-19921, CVE-2023-27561).
+
+    It is looked at by the descriptor that is mounted on: the next look could be at another directory.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            fd = files.openat2(init.root, entry.destination, os.O_PATH | os.O_NOFOLLOW,
+                               resolve=files.RESOLVE_IN_ROOT | files.RESOLVE_NO_SYMLINKS)
+        except FileNotFoundError:
+            os.close(files.make_directory(init.root, entry.destination, 0o755))
+            continue
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            break
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        break
+    raise StepError(f'filesystem "{entry.type}" at "{entry.destination}" must be mounted on ordinary directory',
+                    file=entry.destination)
+
+
+def open_inside(init: Init, path: str) -> int:
+    """An O_PATH descriptor of *path* in the container; below procfs and sysfs by way of what is mounted there.
+
+    Who exchanges directories of the image meanwhile would else choose what stays unmasked.
+    """
+    normal = os.path.normpath("/" + path.lstrip("/"))
+    for place in sorted(init.kernel_files, reverse=True):
+        if f"{normal}/".startswith(f"{place}/"):
+            return files.open_in_root(init.kernel_files[place], normal[len(place) :] or ".", os.O_PATH)
+    return files.open_in_root(init.root, path, os.O_PATH)
+
+
+def _forget_covered(entry: Mount, init: Init) -> None:
+    """Let go of a procfs or sysfs that a mount at the destination of *entry* hides."""
+    covering = os.path.normpath("/" + entry.destination.lstrip("/")).rstrip("/")
+    for place in [place for place in init.kernel_files if f"{place}/".startswith(f"{covering}/")]:
+        os.close(init.kernel_files.pop(place))
 
 
 def _check_proc(entry: Mount, target: int) -> None:

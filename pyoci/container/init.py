@@ -50,6 +50,8 @@ class Init:
         """O_PATH descriptor of the container's root directory, valid once it is mounted."""
         self.proc = -1
         """Procfs, verified and out of the container's reach, once the root is entered."""
+        self.kernel_files: dict[str, int] = {}
+        """Procfs and sysfs, by descriptor, by where they are mounted, until what is to be masked in them is."""
         self.sealed: list[int] = []
         """Mounts, by descriptor, that are made read-only when nothing has to be made on them any more."""
         self.prepared: dict[str, object] = {}

@@ -28,10 +28,16 @@ def outcome(trial: Trial, prefix: list[str], what: str) -> str:
     wrong = [trial.is_described_truly()]
     if result.status:
         wrong.append(_unclear(result))
-        if what in _MAKING:
+        if what in _MAKING and not (what == "run" and _is_stopped(trial)):
             wrong.append(trial.leftovers())
     wrong.append(trial.remove())
     return "; ".join(filter(None, wrong))
+
+
+def _is_stopped(trial: Trial) -> bool:
+    """Whether the program has run, and what could not be done was to delete the container: that can be repeated."""
+    state = trial.runtime("state", trial.container.id)
+    return state.status == 0 and '"status": "stopped"' in state.stdout
 
 
 def _unclear(result: Result) -> str:

@@ -54,6 +54,19 @@ def start_often(
     assert lived
 
 
+def covered_in_procfs(container: Container) -> set[str]:
+    """The names in the container's procfs on which something is mounted, whatever the way to it is called by now."""
+    lines = [line.split() for line in (of(container) / "mountinfo").read_text().splitlines()]
+    (procfs,) = [words[0] for words in lines if words[3] == "/" and words[words.index("-") + 1] == "proc"]
+    return {words[4].rpartition("/")[2] for words in lines if words[1] == procfs}
+
+
+def to_be_covered(container: Container) -> set[str]:
+    """The names in procfs that are to be masked or read-only, as far as this kernel has them."""
+    paths = [*container.bundle.linux["maskedPaths"], *container.bundle.linux["readonlyPaths"]]
+    return {path.removeprefix("/proc/") for path in paths if path.startswith("/proc/") and Path(path).exists()}
+
+
 def mounts_of(container: Container) -> dict[str, MountPoint]:
     """What is mounted in the container, by mount point."""
     return parse((of(container) / "mountinfo").read_text())
@@ -111,8 +124,21 @@ def test_proc_is_procfs_or_there_is_no_container(container: Container, victim: P
 
     def look() -> None:
         assert "/elsewhere" not in mounts_of(container)
+        assert covered_in_procfs(container) >= to_be_covered(container)
 
     with exchanging((rootfs / "proc", rootfs / "link")):
+        start_often(container, look)
+
+
+def test_procfs_is_masked_wherever_it_has_gone(container: Container, victim: Path) -> None:
+    """A directory is exchanged for another: what is mounted on it goes with it."""
+    rootfs = container.bundle.rootfs
+    (rootfs / "elsewhere").mkdir()
+
+    def look() -> None:
+        assert covered_in_procfs(container) >= to_be_covered(container)
+
+    with exchanging((rootfs / "proc", rootfs / "elsewhere")):
         start_often(container, look)
 
 

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 
+from pyoci.config import mounts
 from pyoci.config.linux import mount_label
 from pyoci.syscalls import files, mount
 from pyoci.syscalls.fd import Fd
@@ -34,7 +35,7 @@ def hide(init: Init) -> None:
     empty = -1
     for path in init.config.linux.masked_paths:
         try:
-            with Fd(files.open_in_root(init.root, path, os.O_PATH)) as target:
+            with Fd(mounts.open_inside(init, path)) as target:
                 empty = _cover(init.root, target.fileno(), empty, options)
         except (FileNotFoundError, NotADirectoryError):
             continue

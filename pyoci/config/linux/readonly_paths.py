@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-from pyoci.syscalls import files, mount
+from pyoci.config import mounts
+from pyoci.syscalls import mount
 from pyoci.syscalls.fd import Fd
 
 TYPE_CHECKING = False
@@ -20,7 +19,7 @@ def remount(init: Init) -> None:
     """
     for path in init.config.linux.readonly_paths:
         try:
-            with Fd(files.open_in_root(init.root, path, os.O_PATH)) as target:
+            with Fd(mounts.open_inside(init, path)) as target:
                 _remount(target.fileno())
         except (FileNotFoundError, NotADirectoryError):
             continue
