@@ -24,6 +24,7 @@ from tests.support.container import Container, end_processes, leftovers
 from tests.support.hook import HookScript
 from tests.support.runtime import Runtime
 from tests.support.terminal import ConsoleSocket
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what only pyoci does when another runtime is under test, and what ``--beyond`` does not ask for."""
+    """Deselect what another runtime under test need not do, and what ``--beyond`` does not ask for; have patience."""
     beyond = set((config.getoption("--beyond") or "").split(",")) - {""}
     left_out = [
         item
@@ -61,6 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if mark := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(mark.args[0] * PATIENCE), append=False)
 
 
 def _abilities_of(item: pytest.Item) -> list[str]:

@@ -28,8 +28,6 @@ _BYTES = 2 << 20  # charged to a created container
 @pytest.fixture
 def traced(container: Container, place: Path) -> Callable[..., collections.Counter[str]]:
     """Runs a command of the container below strace; how often each system call was made, and ``opened PATH``."""
-    if Path(container.runtime.path).read_bytes()[:2] == b"#!":
-        pytest.skip("needs the launcher: here it is a script")
 
     def run(*words: str) -> collections.Counter[str]:
         log = place / f"strace-{words[0]}"
@@ -51,6 +49,7 @@ def calls(counts: collections.Counter[str]) -> int:
     return sum(number for name, number in counts.items() if not name.startswith("opened "))
 
 
+@pytest.mark.needs("launcher")
 def test_commands_keep_to_their_budgets(
     container: Container, traced: Callable[..., collections.Counter[str]]
 ) -> None:
@@ -73,6 +72,7 @@ def test_commands_keep_to_their_budgets(
     assert {command: number for command, number in forks.items() if number} == _FORKS
 
 
+@pytest.mark.needs("launcher")
 def test_the_program_opens_no_module(container: Container, traced: Callable[..., collections.Counter[str]]) -> None:
     """All are in its image, but those that stand on libraries of others."""
     counts = traced("run", "--bundle", str(container.bundle.args("true").write()), container.id)

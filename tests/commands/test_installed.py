@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from launcher import link
 from pyoci.cli import COMMANDS
 from pyoci.cli import help as pages
 from pyoci.cli.options import GLOBAL
@@ -66,7 +65,7 @@ def command(request: pytest.FixtureRequest, program: str, place: Path) -> str:
     return str(place / "bin/pyoci")
 
 
-@pytest.mark.skipif(bool(link.missing()), reason=link.missing())
+@pytest.mark.needs("launcher")
 def test_is_a_program_when_one_can_be_built(program: str) -> None:
     assert Path(program).read_bytes()[:4] == b"\x7fELF"
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.container import Container, cgroups_named, mounts_naming, processes_naming
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_leaves_nothing_of_containers_in_a_row(runtime: Runtime, bundle: Bundle,
 def test_leaves_nothing_of_containers_at_once(runtime: Runtime, bundle: Bundle, batch: str) -> None:
     bundle.args("sleep", "1000").write()
     containers = [Container(runtime, bundle, f"{batch}.{number}") for number in range(_AT_ONCE)]
-    all_up = threading.Barrier(_AT_ONCE, timeout=200)
+    all_up = threading.Barrier(_AT_ONCE, timeout=200 * PATIENCE)
 
     def live_together(container: Container) -> None:
         runtime("create", "--bundle", bundle.path, container.id, timeout=200).ok()

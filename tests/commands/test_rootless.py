@@ -399,7 +399,7 @@ def test_limits_containers_in_a_container_of_root(container: Container, place: P
     bundle.linux["resources"]["pids"] = {"limit": 70}
     outer = nest.bundle("outer", *nest.run(inner))
 
-    done = subprocess.run(nest.run(outer, 1), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(nest.run(outer, 1), capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
 
     assert (done.stdout, done.stderr) == ("7\n", "")
 

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.container import Container, leftovers, processes_naming
+from tests.support.container import Container, cgroups_named, leftovers, processes_naming
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -152,7 +152,7 @@ class Trial:
         if not path:
             return []
         top = path.split("/")[1]
-        return [str(found) for found in Path("/sys/fs/cgroup").glob(f"*/{top}")]
+        return cgroups_named(top)
 
 
 def _program(pid: int) -> str:

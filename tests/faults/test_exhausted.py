@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.support.container import leftovers
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,5 +156,5 @@ def test_a_notify_socket_that_nobody_reads_holds_nobody_up(container: Container,
 
         container.delete("--force").ok()
 
-        assert start.wait(20) == 0
+        assert start.wait(20 * PATIENCE) == 0
         start.communicate()

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.waiting import PATIENCE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 HANGS = 124
-SECONDS = 30
+SECONDS = int(30 * PATIENCE)
 ERRORS = (errno.EIO, errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.EINTR)
 
 _SOURCE = Path(__file__).with_name("tracer.c")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.container import Container, processes_naming
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -327,20 +328,18 @@ def test_hook_is_killed_and_has_failed_when_its_time_is_over(container: Containe
 
     container.create().failed("hook #0")
 
-    assert 0.9 < time.monotonic() - started < 5
+    assert 0.9 < time.monotonic() - started < 5 * PATIENCE
     assert not [line for line in processes_naming("sleep 999") if "pytest" not in line]
 
 
 @pytest.mark.differs("runc 1.1 waits for the end of its pipes")
 @pytest.mark.clause("hooks.timeout")
 def test_hook_succeeds_when_it_ends_in_time_and_leaves_a_daemon(container: Container, hooks: Hooks) -> None:
-    """The daemon keeps the pipes open; waiting for their end would take until it ends."""
-    script = hooks.add("createRuntime", "sleep 2 & echo $!", timeout=60)
-    started = time.monotonic()
+    """The daemon keeps the pipes open; who waits for their end finds the hook's time over."""
+    script = hooks.add("createRuntime", "sleep 1000 & echo $!", timeout=20)
 
     container.create().ok()
 
-    assert time.monotonic() - started < 1.5
     os.kill(int(script.text()), 9)
 
 

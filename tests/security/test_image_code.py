@@ -19,8 +19,7 @@ from tests.support.container import Container
 
 pytestmark = [
     pytest.mark.differs("about pyoci's own program"),
-    pytest.mark.needs("root"),
-    pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler"),
+    pytest.mark.needs("root", "cc"),
 ]
 _RAN = "/ran"
 _LIBRARIES = (

@@ -17,7 +17,7 @@ from tests.support.installed import with_script
 
 pytestmark = [
     pytest.mark.differs("about pyoci's own program"),
-    pytest.mark.skipif(bool(link.missing()), reason=f"no launcher: {link.missing()}"),
+    pytest.mark.needs("launcher"),
 ]
 _SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wno-format-truncation")
 _LIBRARY = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"

@@ -13,15 +13,11 @@ from typing import Any
 
 import pytest
 
-from launcher import link
 from tests.support import installed
 from tests.support.container import Container
 from tests.support.waiting import wait_for
 
-pytestmark = [
-    pytest.mark.differs("about pyoci's own program"),
-    pytest.mark.skipif(bool(link.missing()), reason=f"no launcher: {link.missing()}"),
-]
+pytestmark = pytest.mark.differs("about pyoci's own program")
 _USER = 1234
 
 
@@ -73,14 +69,14 @@ def as_user(container: Container, place: Path) -> dict[str, Any]:
     return {"user": _USER, "group": _USER, "extra_groups": [], "env": environment}
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("root", "launcher")
 def test_init_is_executed_from_a_mount_that_is_read_only(own_copy: Container) -> None:
     own_copy.create().ok()
 
     assert writing_afterwards(own_copy) == errno.EROFS
 
 
-@pytest.mark.needs("root", "userns")
+@pytest.mark.needs("root", "userns", "launcher")
 def test_init_is_executed_from_a_sealed_copy_when_a_user_may_not_mount(
     own_copy: Container, place: Path
 ) -> None:
@@ -92,7 +88,7 @@ def test_init_is_executed_from_a_sealed_copy_when_a_user_may_not_mount(
     assert writing_afterwards(own_copy, **who) == errno.EPERM
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("root", "launcher")
 def test_a_container_that_grasps_at_those_who_enter_changes_nothing(container: Container, interpreter: Path) -> None:
     """Its root opens the program of every process that comes along, to read or to write, and keeps what it gets."""
     before = hashlib.sha256(interpreter.read_bytes()).hexdigest()
@@ -157,11 +153,11 @@ def give_loader(container: Container, place: Path) -> None:
     subprocess.run(["cc", *flags, *defines, str(place / "loader.c"), "-o", str(target)], check=True)
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("root", "cc")
 @pytest.mark.skipif(os.uname().machine not in _MACHINES, reason="the loader is not written for this machine")
 @pytest.mark.parametrize("entry", ["/proc/self/exe", "/script"])
 @pytest.mark.parametrize("way", ["run", "exec"])
-@pytest.mark.parametrize("installation", ["launcher", "script"])
+@pytest.mark.parametrize("installation", [pytest.param("launcher", marks=pytest.mark.needs("launcher")), "script"])
 def test_an_entry_point_that_is_the_runtime_changes_nothing(
     request: pytest.FixtureRequest, installation: str, container: Container, place: Path, entry: str, way: str
 ) -> None:
@@ -217,6 +213,7 @@ def test_the_script_starts_a_sealed_copy_when_a_user_may_not_mount(container: Co
     assert writing_afterwards(container, **who) == errno.EPERM
 
 
+@pytest.mark.needs("launcher")
 def test_the_interpreter_alone_says_what_it_is(interpreter: Path) -> None:
     finished = subprocess.run([interpreter], env={}, capture_output=True, text=True, check=False)
 

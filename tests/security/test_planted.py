@@ -13,14 +13,12 @@ from typing import Any
 
 import pytest
 
-from launcher import link
 from tests.support import installed
 from tests.support.container import Container
 
 pytestmark = [
     pytest.mark.differs("about pyoci's own program"),
-    pytest.mark.needs("root"),
-    pytest.mark.skipif(bool(link.missing()), reason=f"no compiler: {link.missing()}"),
+    pytest.mark.needs("root", "cc"),
 ]
 _MODULES = (
     *("sitecustomize", "usercustomize", "encodings", "os", "codecs", "re", "enum", "json", "ctypes", "_ctypes"),

@@ -17,6 +17,7 @@ from tests.support.container import Container
 from tests.support.mountinfo import MountPoint, parse
 from tests.support.racer import exchanging
 from tests.support.terminal import ConsoleSocket
+from tests.support.waiting import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def test_two_containers_that_start_at_once_do_not_lead_each_other_out(
         for _ in range(STARTS):
             running = [one.runtime.spawn("create", "--bundle", bundle, one.id, **SILENT) for one in (container, other)]
             for process in running:
-                process.wait(timeout=30)
+                process.wait(timeout=30 * PATIENCE)
             container.remove()
             other.remove()
 
