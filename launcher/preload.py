@@ -66,7 +66,12 @@ for name in Compiled.modules:
 sys.meta_path.remove(Compiled)
 packages = [module for name, module in sys.modules.items() if name in Compiled.modules and hasattr(module, "__path__")]
 
-from pyoci import cli  # noqa: E402 (there it is)
+from pyoci import cli, record  # noqa: E402 (there they are)
+
+kinds = [record.Record]
+for kind in kinds:  # which grows
+    record.fields(kind)  # remembers them
+    kinds += kind.__subclasses__()
 
 Compiled.modules.clear()
 gc.disable()

@@ -68,7 +68,7 @@ class Record:
         if not isinstance(value, dict):
             raise ConfigError(expected("an object", value))
         properties = {}
-        for name, (key, reader, required) in _fields(cls).items():
+        for name, (key, reader, required) in fields(cls).items():
             item = value.get(key)
             if item is not None:
                 try:
@@ -147,7 +147,7 @@ def _is_section(annotation: str) -> bool:
 _known: dict[type[Record], dict[str, tuple[str, Reader, bool]]] = {}
 
 
-def _fields(cls: type[Record]) -> dict[str, tuple[str, Reader, bool]]:
+def fields(cls: type[Record]) -> dict[str, tuple[str, Reader, bool]]:
     """For each property: its name in JSON, what reads it, and whether it must be there."""
     if cls not in _known:
         _known[cls] = {
