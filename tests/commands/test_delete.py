@@ -45,7 +45,7 @@ def test_refuses_a_running_container(container: Container) -> None:
     assert container.status == "running"
 
 
-@pytest.mark.needs("cgroup1")
+@pytest.mark.varies("cgroup2")
 def test_refuses_a_paused_container(container: Container) -> None:
     container.up()
     container.runtime("pause", container.id).ok()
@@ -60,7 +60,7 @@ def test_ends_a_running_container_by_force(container: Container, option: str) ->
     assert leftovers(container.runtime, container.id) == {}
 
 
-@pytest.mark.needs("cgroup1")
+@pytest.mark.varies("cgroup2")
 def test_ends_a_paused_container_by_force(container: Container) -> None:
     container.up()
     container.runtime("pause", container.id).ok()

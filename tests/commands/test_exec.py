@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.bundle import CAPABILITIES
 from tests.support.container import Container
+from tests.support.limits import MOUNT_POINT, places
 from tests.support.runtime import Runtime
 from tests.support.terminal import ConsoleSocket, open_terminal
 from tests.support.waiting import PATIENCE, wait_for
@@ -322,14 +323,14 @@ def test_refuses_a_user_that_is_no_number(running: Container, user: str) -> None
     assert result.stderr
 
 
-@pytest.mark.needs("cgroup1")
+@pytest.mark.varies("cgroup2")
 def test_refuses_a_paused_container(running: Container) -> None:
     running.runtime("pause", running.id).ok()
 
     running.exec("true").failed("cannot exec in a paused container", "--ignore-paused", status=255)
 
 
-@pytest.mark.needs("cgroup1")
+@pytest.mark.varies("cgroup2")
 def test_waits_in_a_paused_container_when_told_to(running: Container) -> None:
     running.runtime("pause", running.id).ok()
     foreground = running.runtime.spawn("exec", "--ignore-paused", running.id, "sh", "-c", "echo ran >/ran")
@@ -353,6 +354,19 @@ def test_enters_a_sub_cgroup_of_one_controller(running: Container) -> None:
     try:
         inside = running.exec("cat", "/proc/self/cgroup", flags=["--cgroup", "pids:sub"]).ok().stdout
         assert f":pids:{own}/sub\n" in inside
+    finally:
+        wait_for(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+@pytest.mark.needs("cgroup2")
+@pytest.mark.parametrize("path", ["sub", "/sub"])
+def test_enters_a_sub_cgroup(running: Container, path: str) -> None:
+    own = places(running.pid)[""]
+    group = MOUNT_POINT / own.lstrip("/") / "sub"
+    group.mkdir()
+    try:
+        assert running.exec("cat", "/proc/self/cgroup", flags=["--cgroup", path]).ok().stdout == f"0::{own}/sub\n"
     finally:
         wait_for(lambda: not (group / "cgroup.procs").read_text())
         group.rmdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.container import Container, cgroups_named
+from tests.support.limits import MOUNT_POINT
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -305,10 +306,11 @@ def test_what_was_there_before_stays_when_the_container_is_deleted(
     assert (volume / "file").read_text() == "kept\n"
 
 
-@pytest.mark.needs("cgroup1")
+@pytest.mark.varies("cgroup2")
 @pytest.mark.clause("delete.removes-only-own")
 def test_cgroup_above_stays_when_it_was_there_before(container: Container) -> None:
-    parent = Path(f"/sys/fs/cgroup/pids/parent-of-{container.id}")
+    hierarchy = next(path for path in (MOUNT_POINT / "pids", MOUNT_POINT) if path.is_dir())
+    parent = hierarchy / f"parent-of-{container.id}"
     parent.mkdir()
     try:
         container.bundle.linux["cgroupsPath"] = f"/{parent.name}/{container.id}"
