@@ -36,6 +36,7 @@ _PATH = "/org/freedesktop/systemd1"
 _MANAGER = DBusAddress(_PATH, bus_name=_NAME, interface=f"{_NAME}.Manager")
 _PROPERTIES = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.DBus.Properties")
 _JOB_REMOVED = MatchRule(type="signal", interface=f"{_NAME}.Manager", member="JobRemoved", path=_PATH)
+_NO_REPLY = "org.freedesktop.DBus.Error.NoReply"
 _CALL_SECONDS = 10.0
 _JOB_SECONDS = 30.0  # as runc
 
@@ -59,7 +60,19 @@ class Systemd:
         self._connection.close()
 
     def _call(self, method: str, signature: str = "", *body: object, to: DBusAddress = _MANAGER) -> tuple[Any, ...]:
-        """The reply. Raises SystemdError."""
+        """The reply. Raises SystemdError.
+
+        systemd leaves the bus when it executes itself anew, as for its own update, and does not answer who has asked.
+        """
+        try:
+            return self._ask(method, signature, *body, to=to)
+        except SystemdError as error:
+            if error.name != _NO_REPLY:
+                raise
+            return self._ask(method, signature, *body, to=to)
+
+    def _ask(self, method: str, signature: str, *body: object, to: DBusAddress) -> tuple[Any, ...]:
+        """The reply, once. Raises SystemdError."""
         message = new_method_call(to, method, signature or None, body)
         try:
             reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)

@@ -11,7 +11,7 @@ from jeepney import HeaderFields, Parser, new_error, new_method_return
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 GREETING: dict[str, tuple[str, tuple[Any, ...]]] = {"Hello": ("s", (":1.1",))}
@@ -22,15 +22,22 @@ SYSTEMD = GREETING | {
     "StartTransientUnit": ("o", ("/org/freedesktop/systemd1/job/1",)),
     "SetUnitProperties": ("", ()),
 }
+_NO_REPLY = ("error", ("org.freedesktop.DBus.Error.NoReply",))
 
 
 class FakeBus:
-    """Listens at *path*. *answers* has signature and body by method; one named ``error`` is an error's name."""
+    """Listens at *path*. *answers* has signature and body by method; one named ``error`` is an error's name.
 
-    def __init__(self, path: Path, answers: Mapping[str, tuple[str, tuple[Any, ...]]] | None) -> None:
+    The first messages to the methods *lost* are lost, as when systemd executes itself anew.
+    """
+
+    def __init__(
+        self, path: Path, answers: Mapping[str, tuple[str, tuple[Any, ...]]] | None, lost: Iterable[str] = ()
+    ) -> None:
         self.address = f"unix:path={path}"
         self.calls: list[str] = []
         self._answers = answers
+        self._lost = set(lost)
         self._connections: list[socket.socket] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
@@ -63,7 +70,8 @@ class FakeBus:
                 member = message.header.fields[HeaderFields.member]
                 self.calls.append(member)
                 if member in answers:
-                    signature, body = answers[member]
+                    signature, body = _NO_REPLY if member in self._lost else answers[member]
+                    self._lost.discard(member)
                     reply = (new_error(message, body[0]) if signature == "error"
                              else new_method_return(message, signature or None, body))  # fmt: skip
                     connection.sendall(reply.serialise(serial=len(self.calls)))

@@ -12,11 +12,11 @@ from tests.support.bus import GREETING, SYSTEMD, FakeBus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
-    Serve = Callable[[Any], FakeBus]
+    Serve = Callable[..., FakeBus]
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -26,8 +26,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """``serve(answers)`` is the system's bus from then on, and nobody waits long for it."""
     served: list[FakeBus] = []
 
-    def start(answers: Any) -> FakeBus:
-        served.append(FakeBus(tmp_path / "bus", answers))
+    def start(answers: Any, lost: Sequence[str] = ()) -> FakeBus:
+        served.append(FakeBus(tmp_path / "bus", answers, lost))
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", served[-1].address)
         return served[-1]
 
@@ -83,6 +83,22 @@ def test_a_change_waits_until_it_is_done(serve: Serve) -> None:
         systemd.change("a.scope", [])
 
     assert served.calls[len(GREETING) :] == ["SetUnitProperties", "Get"]
+
+
+def test_what_was_lost_when_systemd_executed_itself_anew_is_said_again(serve: Serve) -> None:
+    served = serve(SYSTEMD, lost=["SetUnitProperties", "Get"])
+
+    with bus.Systemd(user=False) as systemd:
+        systemd.change("a.scope", [])
+
+    assert served.calls[len(GREETING) :] == ["SetUnitProperties", "SetUnitProperties", "Get", "Get"]
+
+
+def test_what_is_lost_again_is_an_error(serve: Serve) -> None:
+    serve({**SYSTEMD, "SetUnitProperties": ("error", ("org.freedesktop.DBus.Error.NoReply",))})
+
+    with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match="NoReply"):
+        systemd.change("a.scope", [])
 
 
 def test_a_users_bus_is_in_the_directory_of_the_session(
