@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-
 class Compiled:
     """Imports from what image.py has compiled: the code of each module, which names the path that is shown."""
 
