@@ -28,7 +28,7 @@ _LIBRARIES = (
 )
 
 
-@pytest.fixture(params=["launcher", "script"])
+@pytest.fixture(params=[pytest.param("launcher", marks=pytest.mark.needs("launcher")), "script"])
 def hostile(request: pytest.FixtureRequest, container: Container, place: Path) -> Container:
     """A container whose image has a library or module in every place where the interpreter would look for one."""
     if request.param == "script":

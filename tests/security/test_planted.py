@@ -49,7 +49,7 @@ unsigned la_version(unsigned version) { return version; }
 """
 
 
-@pytest.fixture(params=["launcher", "script"])
+@pytest.fixture(params=[pytest.param("launcher", marks=pytest.mark.needs("launcher")), "script"])
 def installation(request: pytest.FixtureRequest, container: Container, place: Path) -> str:
     """Which of the two commands the container is made with."""
     if request.param == "script":
