@@ -25,7 +25,7 @@ from tests.support import abilities, rootfs
 from tests.support.container import cgroups_named
 from tests.support.runtime import Result
 from tests.support.terminal import Terminal, open_terminal
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Place:
         given.write_text(stdin)
         with out.open("wb") as stdout, err.open("wb") as stderr, given.open("rb") as text:
             finished = subprocess.run(
-                self.command(words), stdin=text, stdout=stdout, stderr=stderr, check=False, timeout=timeout
+                self.command(words), stdin=text, stdout=stdout, stderr=stderr, check=False, timeout=timeout * PATIENCE
             )
         result = Result(words, finished.returncode, out, err)
         print(result)
@@ -276,7 +276,7 @@ class Engine:
         """Stop what prepare started."""
         if self._daemon:
             signal_child(self._daemon, number)
-            self._daemon.wait(20)
+            self._daemon.wait(20 * PATIENCE)
             self._daemon = None
 
     def version_text(self) -> str:
@@ -326,13 +326,16 @@ class Podman(Engine):
         forgotten = re.compile(r".*/(systemd|unified)/[^/]+/[0-9a-f]{64}")
         return {name for name in super().inventory() if not forgotten.fullmatch(name)} | {str(path) for path in kept}
 
+    def shipped(self) -> str:
+        """What we ship for /etc/containers, with the runtime under test in it."""
+        text = (_CONTRIB / "containers.conf.d/pyoci.conf").read_text()
+        text = text.replace("pyoci = [", f"{Path(self.runtime).name} = [")
+        return text.replace("/usr/local/bin/pyoci", self.runtime)
+
     def prepare(self, image: Path) -> None:
         """Write what we ship for /etc/containers, with the runtime under test in it, and read the *image*."""
-        shipped = (_CONTRIB / "containers.conf.d/pyoci.conf").read_text()
-        shipped = shipped.replace("pyoci = [", f"{Path(self.runtime).name} = [")
-        shipped = shipped.replace("/usr/local/bin/pyoci", self.runtime)
         limits = "" if abilities.has("sys_resource") else _LOW_LIMITS
-        self.place.write("containers.conf", shipped.replace("[engine]\n", _CONTAINERS) + limits)
+        self.place.write("containers.conf", self.shipped().replace("[engine]\n", _CONTAINERS) + limits)
         super().prepare(image)
 
 
