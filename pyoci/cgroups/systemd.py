@@ -174,6 +174,7 @@ class SystemdCgroup(Cgroup):
     def delete(self, timeout: float = 2.0) -> None:
         """Stop the unit, and remove what it left."""
         if not self.awaits_process:
-            with Ignoring(Unsupported), self._manager() as systemd:  # a user's manager has gone with its units
+            gone = (Unsupported,) if self.unit["user"] else ()  # a user's manager has gone with its units
+            with Ignoring(*gone), self._manager() as systemd:
                 systemd.stop(str(self.unit["name"]))
         super().delete(timeout)

@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from pyoci.cgroups.directory import Directory, write
+from pyoci.cgroups.directory import GONE, Directory, write
 from pyoci.cgroups.hierarchy import read
 from pyoci.errors import Ignoring
 
@@ -175,11 +175,14 @@ class UnifiedDirectory(Directory):
         self.write("cgroup.freeze", "0")
 
     def kill(self) -> None:
-        """Kill every process at once, where the kernel can: since Linux 5.14, and in no threaded cgroup."""
+        """Kill every process at once, where the kernel can: since Linux 5.14, and in no threaded cgroup.
+
+        Where the cgroup is gone, which systemd may have removed meanwhile, nobody is left to be killed.
+        """
         try:
             self.write("cgroup.kill", "1")
         except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.EOPNOTSUPP}:
+            if error.errno not in {*GONE, errno.EOPNOTSUPP}:
                 raise
 
     def oom_kills(self) -> int:

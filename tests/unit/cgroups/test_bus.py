@@ -122,3 +122,14 @@ def test_a_unit_is_deleted_though_its_systemd_is_gone(tmp_path: Path, monkeypatc
     SystemdCgroup([], directory, {"name": "a.scope", "user": True, "started": True}, rootless=True).delete()
 
     assert not (tmp_path / "group").exists()
+
+
+def test_a_unit_of_the_system_stays_until_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/none")
+    (tmp_path / "group").mkdir()
+    directory = UnifiedDirectory((), str(tmp_path), f"{tmp_path}/group", [f"{tmp_path}/group"])
+
+    with pytest.raises(Unsupported, match="cannot reach systemd on the system bus"):
+        SystemdCgroup([], directory, {"name": "a.scope", "user": False, "started": True}).delete()
+
+    assert (tmp_path / "group").exists()

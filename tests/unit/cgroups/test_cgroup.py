@@ -8,6 +8,7 @@ import pytest
 from pyoci import cgroups
 from pyoci.cgroups.legacy import LegacyDirectory
 from pyoci.cgroups.systemd import SystemdCgroup
+from pyoci.cgroups.unified import UnifiedDirectory
 from pyoci.errors import ContainerError, Unsupported
 
 
@@ -401,3 +402,13 @@ def test_write_says_nothing_of_a_file_that_cannot_be_read(unified_tree, monkeypa
 
     assert not calls
     assert first_lines(unified_tree, "memory.reclaim") == ["5"]
+
+
+def test_a_unified_cgroup_that_is_gone_has_nobody_to_kill(tmp_path, monkeypatch):
+    def gone(*_arguments: object) -> None:
+        raise OSError(errno.ENODEV, "no such device")
+
+    directory = UnifiedDirectory((), str(tmp_path), f"{tmp_path}/group")
+    monkeypatch.setattr(directory, "write", gone)
+
+    directory.kill()
