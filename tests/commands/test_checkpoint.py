@@ -100,11 +100,11 @@ def test_says_criu_s_own_reason_and_lets_the_container_go_on(
     container.run("--detach", **pipes.streams).ok()
     assert pipes.ask("a") == "a"
 
-    failed = images.take(container, "--work-path", place / "work")
+    failed = images.take(container, "--work-path", place / "logs")
 
     failed.failed("criu failed: type DUMP errno", "tcp-established")
 
-    assert f"(log file: {place}/work/dump.log)" in failed.stderr
+    assert f"(log file: {place}/logs/dump.log)" in failed.stderr
     assert failed.stderr.count("\n") == 1
     assert container.status == "running"
     assert pipes.ask("b") == "b"
