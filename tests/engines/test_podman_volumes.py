@@ -18,7 +18,7 @@ _MOUNTS = """\
 awk '$5 ~ /^.v/ {
     said = $5 " " $6
     for (i = 7; $i != "-"; i++) { sub(/:.*/, "", $i); said = said " " $i }
-    sub(/(,lowerdir|,upperdir|,uuid|,redirect_dir)=.*/, "", $(i + 3))
+    sub(/(,lowerdir|,upperdir|,uuid|,redirect_dir)=.*|,inode64/, "", $(i + 3))
     print said, $(i + 1), $(i + 3)
 }' /proc/self/mountinfo
 """

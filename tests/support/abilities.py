@@ -145,6 +145,11 @@ def _checkpoints(*options: str) -> bool:
     return done.returncode == 0 and "OFF" not in done.stderr
 
 
+def _podman() -> int:
+    """podman's major version. Raises OSError."""
+    return int(subprocess.check_output(["podman", "--version"], text=True).split()[2].partition(".")[0])
+
+
 def _remembers_exits() -> bool:
     """Whether a pidfd tells how a process ended that its parent has collected (Linux 6.15)."""
     pid = os.fork()
@@ -220,6 +225,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "iptables": (lambda: shutil.which("iptables-restore") is not None, "iptables"),
     "no-criu": (lambda: shutil.which("criu") is None, "a machine without criu"),
     "podman": (lambda: shutil.which("podman") is not None, "the podman binary"),
+    "podman-5": (lambda: _podman() >= 5, "podman 5: what 4.3 builds in a user namespace is the host root's"),
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
