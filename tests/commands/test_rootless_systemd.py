@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import pwd
 import subprocess
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from tests.support.container import Container
 from tests.support.limits import assert_limits, places
+from tests.support.machine import alone, lingering
 from tests.support.user import User
 
 TYPE_CHECKING = False
@@ -29,14 +28,8 @@ _FILES = {"memory.max": str(64 << 20), "pids.max": "50", "cpu.max": "20000 10000
 @pytest.fixture(scope="module")
 def session() -> Iterator[Path]:
     """The runtime directory of the user `tester`, whose systemd runs though nobody is logged in."""
-    with Path("/run/engine.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other tests end it as well
-        uid = pwd.getpwnam("tester").pw_uid
-        subprocess.run(["loginctl", "enable-linger", "tester"], check=True)
-        subprocess.run(["systemctl", "start", f"user@{uid}.service"], check=True)  # until it listens
-        yield Path(f"/run/user/{uid}")
-        subprocess.run(["loginctl", "disable-linger", "tester"], check=True)
-        subprocess.run(["systemctl", "stop", f"user@{uid}.service"], check=True)
+    with alone(), lingering("tester") as directory:
+        yield directory
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -10,9 +9,9 @@ import signal
 import pytest
 
 from tests.support import engines, limits
-from tests.support.container import cgroups_named
-from tests.support.engines import HOME, IMAGE
+from tests.support.engines import HOME
 from tests.support.grpc_client import Client
+from tests.support.pod import CONTAINER, NODE, POD, PROTO, Pod
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -24,92 +23,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("grpc", "nat", "cni")
 
-_PROTO = "tests/support/cri.proto"
-_POD, _CONTAINER, _NODE = range(3)  # whose namespace
 _SERVE = "trap 'exit 7' TERM; echo ready; while true; do sleep 0.05; done"
-
-
-class Pod:
-    """A pod of the kubelet's, and the containers in it."""
-
-    def __init__(
-        self, containerd: Containerd, cri: Client, name: str, hostname: str = "pod-host", **linux: Any
-    ) -> None:
-        self.cri = cri
-        self.place = containerd.place
-        self.logs = f"{HOME}/logs/{name}"
-        self.place.inside(self.logs).mkdir(parents=True)
-        self.config = {
-            "metadata": {"name": name, "uid": name, "namespace": "tests"},
-            "hostname": hostname,
-            "log_directory": self.logs,
-            "linux": {"cgroup_parent": f"/{self.place.cgroup}/{name}", **linux},
-        }
-        self.containers: list[str] = []
-        self.is_there = True
-        self.id = cri("RunPodSandbox", config=self.config, runtime_handler="pyoci").pod_sandbox_id
-
-    def create(self, *command: str, security: dict[str, Any] | None = None, resources: dict[str, Any] | None = None,
-               **config: Any) -> str:
-        """Create a container, not yet started; its id."""
-        number = len(self.containers)
-        whole = {
-            "metadata": {"name": f"c{number}"}, "image": {"image": IMAGE}, "command": command,
-            "log_path": f"{number}.log", "linux": {"security_context": security, "resources": resources}, **config,
-        }  # fmt: skip
-        made = self.cri("CreateContainer", pod_sandbox_id=self.id, config=whole, sandbox_config=self.config)
-        self.containers.append(made.container_id)
-        return str(made.container_id)
-
-    def start(self, *command: str, **config: Any) -> str:
-        """Create a container and start it; its id."""
-        container = self.create(*command, **config)
-        self.cri("StartContainer", container_id=container)
-        return container
-
-    def output(self, script: str, **config: Any) -> str:
-        """What a container with *script* prints."""
-        container = self.start("sh", "-c", f"exec 2>&1; {script}", **config)
-        self.wait_for_exit(container)
-        return self.log(container)
-
-    def log(self, container: str) -> str:
-        """What it has printed: the log has the time, the stream and a tag in front of each line."""
-        text = self.place.inside(f"{self.logs}/{self.containers.index(container)}.log").read_text()
-        return "\n".join(line.split(" ", 3)[3] for line in text.splitlines())
-
-    def status(self, container: str) -> Any:
-        """Its status."""
-        return self.cri("ContainerStatus", container_id=container).status
-
-    def wait_for_exit(self, container: str) -> Any:
-        """Its status, once it has ended."""
-        exited = self.cri.messages.CONTAINER_EXITED
-        wait_for(lambda: self.status(container).state == exited, f"the end of {container}")
-        return self.status(container)
-
-    def execute(self, container: str, *command: str, timeout: int = 10) -> Any:
-        """Run *command* in it, to its end."""
-        return self.cri("ExecSync", container_id=container, cmd=command, timeout=timeout)
-
-    def remove(self) -> None:
-        """Stop and remove it, unless that has been done."""
-        if self.is_there:
-            self.cri("StopPodSandbox", pod_sandbox_id=self.id)
-            self.cri("RemovePodSandbox", pod_sandbox_id=self.id)
-        self.is_there = False
-
-    def leftovers(self) -> list[str]:
-        """What there is of it in the runtime's directory and in cgroups."""
-        identities = (self.id, *self.containers)
-        states = [self.place.inside(f"/run/containerd/runc/k8s.io/{name}") for name in identities]
-        groups = itertools.chain.from_iterable(cgroups_named(name) for name in identities)
-        return [*groups, *(str(state) for state in states if state.exists())]
 
 
 @pytest.fixture(scope="session")
 def cri(containerd: Containerd) -> Iterator[Client]:
-    client = Client(_PROTO, "RuntimeService", containerd.place.inside(containerd.socket))
+    client = Client(PROTO, "RuntimeService", containerd.place.inside(containerd.socket))
     yield client
     client.close()
 
@@ -216,7 +135,7 @@ def test_containers_of_a_pod_share_what_they_shall(pod: Pod) -> None:
     assert first.startswith("pod-host\n")
 
 
-@pytest.mark.parametrize(("whose", "seen"), [(_POD, True), (_CONTAINER, False)])
+@pytest.mark.parametrize(("whose", "seen"), [(POD, True), (CONTAINER, False)])
 def test_containers_of_a_pod_may_share_processes(pod: Pod, whose: int, seen: bool) -> None:
     security = {"namespace_options": {"pid": whose}}
     pod.start("sleep", "1001", security=security)
@@ -225,7 +144,7 @@ def test_containers_of_a_pod_may_share_processes(pod: Pod, whose: int, seen: boo
 
 
 def test_the_network_may_be_the_nodes(new_pod: Callable[..., Pod]) -> None:
-    node = {"namespace_options": {"network": _NODE}}
+    node = {"namespace_options": {"network": NODE}}
     pod = new_pod(hostname="", security_context=node)
 
     found = pod.output("readlink /proc/self/ns/net", security=node)

@@ -1,31 +1,55 @@
-"""podman where systemd runs: its containers are scopes."""
+"""podman where systemd runs: of root and of a user with a session, with cgroups made by systemd and by pyoci."""
 
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
-from tests.support import abilities
-from tests.support.machine import Machine, PodmanOfMachine
+from tests.support import abilities, limits
+from tests.support.engines import IMAGE
+from tests.support.machine import Machine, PodmanOfMachine, Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.needs("root", "systemd", "cgroup2", "podman"), pytest.mark.usefixtures("nothing_left")]
+_NEEDS = ("root", "systemd", "podman")
+pytestmark = [pytest.mark.needs(*_NEEDS), pytest.mark.usefixtures("nothing_left")]
 
+_FIRST = {
+    "memory.max": str(64 << 20), "cpu.max": "50000 100000", "pids.max": "33",
+    "memory.limit_in_bytes": str(64 << 20), "cpu.cfs_quota_us": "50000",
+}  # fmt: skip
+_SECOND = {
+    "memory.max": str(128 << 20), "cpu.max": "25000 100000", "pids.max": "33",
+    "memory.limit_in_bytes": str(128 << 20), "cpu.cfs_quota_us": "25000",
+}  # fmt: skip
+_UNIT = {"CPUQuotaPerSecUSec": "250ms", "TasksMax": "33", "Delegate": "yes"}
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def podman(image: Path, program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanOfMachine]:
-    """podman of root, which has systemd make its cgroups."""
-    if reason := abilities.reason_to_skip("root", "systemd", "cgroup2", "podman"):
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((Machine, "systemd"), id="root-systemd"),
+        pytest.param((Machine, "cgroupfs"), id="root-cgroupfs"),
+        # Only cgroup v2 is delegated to users.
+        pytest.param((Session, "systemd"), id="user-systemd", marks=pytest.mark.needs("cgroup2", "tester")),
+        pytest.param((Session, "cgroupfs"), id="user-cgroupfs", marks=pytest.mark.needs("cgroup2", "tester")),
+    ],
+)
+def podman(
+    request: pytest.FixtureRequest, image: Path, program: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PodmanOfMachine]:
+    """podman of root or of a user, and who makes its cgroups."""
+    if reason := abilities.reason_to_skip(*_NEEDS):
         pytest.skip(reason)
-    with Machine(tmp_path_factory.mktemp("podman")) as place:
-        podman = PodmanOfMachine(place, program)
+    whose, manager = request.param
+    with whose(tmp_path_factory.mktemp("podman")) as place:
+        podman = PodmanOfMachine(place, program, manager)
         podman.prepare(image)
         yield podman
         podman.end()
@@ -39,20 +63,53 @@ def name(podman: PodmanOfMachine, nothing_left: None) -> Iterator[str]:
     podman("rm", "--force", "--ignore", "--time=0", name)
 
 
-def settings(group: Path, *names: str) -> list[str]:
-    return [(group / name).read_text().strip() for name in names]
-
-
 def test_limits_arrive_in_the_cgroup_and_in_its_unit(podman: PodmanOfMachine, name: str) -> None:
-    group = podman.up(f"--name={name}", "--memory=64m", "--cpus=0.5", "--pids-limit=33")
-    first = settings(group, "memory.max", "cpu.max", "pids.max")
-    podman("update", "--memory=128m", "--cpus=0.25", "--pids-limit=50", name)
-    second = settings(group, "memory.max", "cpu.max", "pids.max")
-    podman.place.systemctl("daemon-reload")
-    third = settings(group, "memory.max", "cpu.max", "pids.max")
+    podman("run", "-d", f"--name={name}", "--network=none", "--memory=64m", "--cpus=0.5", "--pids-limit=33", IMAGE)
+    pid = podman.pid(name)
+    unit = limits.group(pid).rpartition("/")[2]
 
-    assert first == [str(64 << 20), "50000 100000", "33"]
-    assert second == third == [str(128 << 20), "25000 100000", "50"]
-    assert podman.place.show(group.name, "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax", "Delegate") == {
-        "MemoryMax": str(128 << 20), "CPUQuotaPerSecUSec": "250ms", "TasksMax": "50", "Delegate": "yes",
-    }  # fmt: skip
+    limits.assert_limits(pid, _FIRST)
+    podman("update", "--memory=128m", "--cpus=0.25", name)
+    limits.assert_limits(pid, _SECOND)
+    podman.place.systemctl("daemon-reload")
+    limits.assert_limits(pid, _SECOND)
+    if podman.manager == "systemd":
+        assert podman.place.show(unit, *_UNIT) == _UNIT
+        memory = "MemoryMax" if abilities.has("cgroup2") else "MemoryLimit"
+        assert podman.place.show(unit, memory) == {memory: str(128 << 20)}
+    else:
+        assert not unit.endswith(".scope")
+
+
+def test_life(podman: PodmanOfMachine, name: str) -> None:
+    podman("run", "-d", f"--name={name}", "--network=none", IMAGE)
+    pid = podman.pid(name)
+
+    podman("exec", "--detach", name, "sleep", "1000")
+    members = podman("top", name, "hpid").output.split()[1:]
+    assert str(pid) in members
+    assert {limits.group(member) for member in members} == {limits.group(pid)}
+    podman("pause", name)
+    limits.assert_limits(pid, {"cgroup.freeze": "1", "freezer.state": "FROZEN"})
+    podman("unpause", name)
+    limits.assert_limits(pid, {"cgroup.freeze": "0", "freezer.state": "THAWED"})
+    podman("stop", "--time=5", name)
+    assert podman("inspect", "--format={{.State.Status}}", name).output == "exited"
+    podman("rm", name)
+
+
+def test_a_pod_has_a_cgroup_of_its_own(podman: PodmanOfMachine, name: str) -> None:
+    infra = (f"--infra-image={IMAGE}", "--infra-command=observe")
+    pod = podman("pod", "create", f"--name=pod-{name}", "--network=none", *infra).output
+    podman("run", "-d", f"--pod=pod-{name}", f"--name={name}", IMAGE)
+
+    pid = podman.pid(name)
+    group, file = limits.group(pid), limits.control_file(pid, "memory.stat")
+    podman("pod", "rm", "--force", "--time=0", f"pod-{name}")
+
+    assert file
+    assert not file.exists()
+    if podman.manager == "systemd" or podman.place.user == "root":
+        assert re.search(rf"{pod}(\.slice)?/libpod-[^/]*$", group)
+    else:  # the user owns nothing above the unit he is in
+        assert re.search(r"/app\.slice/[0-9a-f]{64}$", group)

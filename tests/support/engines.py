@@ -371,21 +371,21 @@ class Docker(Engine):
         self.start(**settings)
         super().prepare(image)
 
+    def network(self) -> dict[str, object]:
+        """Settings of a bridge of its own, where there can be one."""
+        return {"bip": "10.213.0.1/24"} if abilities.has("nat") else {"bridge": "none", "iptables": False}
+
     def start(self, **settings: object) -> None:
         """Start the daemon; what we ship for /etc/docker names the runtime."""
         config = json.loads((_CONTRIB / "docker/daemon.json").read_text().replace("/usr/local/bin/pyoci", self.runtime))
         config |= {
             "hosts": [f"unix://{self.socket}"], "data-root": f"{HOME}/docker/data", "exec-root": f"{HOME}/docker/exec",
             "pidfile": f"{HOME}/docker.pid", "cgroup-parent": f"/{self.place.cgroup}", "userland-proxy": False,
-            "ip6tables": False, **(_BRIDGE if abilities.has("nat") else _NO_BRIDGE), **settings,
+            "ip6tables": False, **self.network(), **settings,
         }  # fmt: skip
         path = self.place.write("daemon.json", json.dumps(config))
         self._start(["dockerd", "--config-file", path], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "dockerd", 30)
-
-
-_BRIDGE = {"bip": "10.213.0.1/24"}
-_NO_BRIDGE = {"bridge": "none", "iptables": False}
 
 
 class Containerd(Engine):
@@ -404,12 +404,15 @@ class Containerd(Engine):
         chosen = ["--runc-binary", self.runtime] if words[0] == "run" else []
         return [self.name, *self.options, words[0], *chosen, *words[1:]]
 
+    def shipped(self) -> str:
+        """What we ship for the kubelet's side of it, with the runtime under test in it."""
+        return (_CONTRIB / "containerd/pyoci.toml").read_text().replace("/usr/local/bin/pyoci", self.runtime)
+
     def prepare(self, image: Path) -> None:
-        """Start the daemon, with what we ship for the kubelet's side of it, and read the *image*."""
-        runtime = (_CONTRIB / "containerd/pyoci.toml").read_text().replace("/usr/local/bin/pyoci", self.runtime)
+        """Start the daemon, with what we ship, and read the *image*."""
         self.place.write("cni/10-bridge.conflist", json.dumps(_CNI))
         self.place.inside(f"{HOME}/containerd").mkdir()  # containerd's own would be closed to user namespaces
-        config = self.place.write("containerd.toml", _CONTAINERD + runtime)
+        config = self.place.write("containerd.toml", _CONTAINERD + self.shipped())
         self._start(["containerd", "--config", config], self.socket)
         wait_for(lambda: self.place.run(self.command(["version"])).status == 0, "containerd", 30)
         for namespace in (self.place.cgroup, "k8s.io"):

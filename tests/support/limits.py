@@ -17,6 +17,12 @@ def places(pid: int | str = "self") -> dict[str, str]:
     return {name: path for _, names, path in (line.split(":", 2) for line in lines) for name in names.split(",")}
 
 
+def group(pid: int | str) -> str:
+    """The cgroup of a process; where there are several hierarchies, that in which memory is limited."""
+    found = places(pid)
+    return found["memory" if "memory" in found else ""]
+
+
 def _directories(pid: int | str, controller: str) -> Iterator[Path]:
     found = places(pid)
     if controller in found:
@@ -43,4 +49,5 @@ def assert_limits(pid: int | str, expected: dict[str, str]) -> None:
     files = {name: file for name in expected if (file := control_file(pid, name))}
     assert files, f"none of {', '.join(expected)}"
     found = {name: file.read_text().strip() for name, file in files.items()}
-    assert found == {name: expected[name] for name in files}
+    wanted = {name: expected[name] for name in files}
+    assert found == wanted, f"{found} instead of {wanted}"
