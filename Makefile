@@ -8,8 +8,8 @@ RUNTIME ?=
 PREFIX ?= /opt/pyoci
 RUNTIME_TOOLS ?= .runtime-tools
 
-# busybox-static is the container's whole system; the compiler and the headers are for python-prctl.
-PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp2 procps python3-dev python3-venv strace
+# busybox-static is the container's whole system; the compiler and the headers are for the launcher and python-prctl.
+PACKAGES := busybox-static gcc libc6-dev libcap-dev libseccomp-dev procps python3-dev python3-venv strace
 # What tests/engines drives.
 ENGINES := aardvark-dns buildah catatonit containerd containernetworking-plugins curl docker-registry docker.io \
 	iproute2 iptables netavark podman uidmap
@@ -35,7 +35,7 @@ SEED ?= 1
 LIVES ?= 10000
 
 .PHONY: help run test check lint types layers conformance unit kernel commands sections property integration engines \
-	faults fuzz soak validate validate-vm test-vm security lock locked bench man dist install clean
+	faults fuzz soak validate validate-vm test-vm security lock locked bench man dist frozen install clean
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -135,6 +135,10 @@ dist: $(VENV)/.built ## a wheel and a source archive in dist/
 	rm -rf dist
 	$(IN_VENV) build --no-isolation
 	rm -rf build *.egg-info
+
+frozen: $(VENV)/.built ## one file, dist/pyoci, to copy to a host: it needs nothing else there, not even Python
+	mkdir -p dist
+	$(IN_VENV) launcher.link dist/pyoci
 
 install: dist ## install into PREFIX (/opt/pyoci), with links in /usr/local/bin and /usr/local/share
 	$(PYTHON) -m venv $(PREFIX)

@@ -26,7 +26,7 @@ COMPLETIONS = {
 
 
 class BuildScripts(build_scripts):
-    """Puts the launcher in the place of the script, and the interpreter it starts into the package."""
+    """Puts the launcher in the place of the script."""
 
     def run(self) -> None:
         """Build what can be built here."""
@@ -34,11 +34,9 @@ class BuildScripts(build_scripts):
         if reason := link.missing():
             print(f"No launcher, a script instead: {reason}")
             return
-        build = self.get_finalized_command("build")
         launcher = Path(self.build_dir) / "pyoci"
         launcher.unlink()
-        link.build_launcher(launcher)
-        link.build_interpreter(Path(build.build_lib) / "pyoci/python", Path(build.build_temp))
+        link.build(launcher, Path(self.get_finalized_command("build").build_temp))
 
 
 class Wheel(bdist_wheel):

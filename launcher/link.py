@@ -1,15 +1,18 @@
 """Building the launcher: compile, link, make the image.
 
-It is linked with CPython's static library, which Debian's python3-dev has. Where that or a compiler is missing, or the
-Python is not one this was tried with, the wheel gets the script bin/pyoci, which is slower and no worse.
+It is linked statically with CPython, which Debian's python3-dev has as an archive, libseccomp and the C library. Where
+one of them or a compiler is missing, or the Python is not one this was tried with, the wheel gets the script bin/pyoci,
+which is slower and no worse.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from launcher import image
@@ -20,17 +23,16 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).resolve().parent
 _TOP = _HERE.parent
-_COMPILE = (
+COMPILE = (
     *("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Wformat=2", "-Wshadow", "-Werror"),
     *("-fstack-protector-strong", "-fstack-clash-protection", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"),
 )
-_LAUNCHER = ("-Wconversion", "-fPIE", "-static-pie", "-Wl,-z,relro,-z,now,-z,noexecstack", "-s")
-_ARCHIVED = ("-lz", "-lexpat")
-_PLACE = '-DPLACE="PYOCI_LIBRARY"'  # the variable by which the one tells the other where the library is
-# At a fixed address, as Debian's interpreter is: pointers in the image are right before the start. Functions of the C
-# library are all looked up at once, so that their addresses lie in what is read-only afterwards.
-_LINK = ("-fno-pie", "-no-pie", "-Wl,--export-dynamic", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s",
+# At a fixed address, as Debian's interpreter is: pointers in the image are right before the start.
+_LINK = ("-static", "-fno-pie", "-no-pie", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s", "-Wl,--no-warnings",
          *(f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "free")))
+_SOURCES = ("python.c", "protect.c", "memory.c", "calls.c", "json.c", "seccomp.c", "absent.c")
+_IMPORTED = ("jeepney", "jsonschema")
+_C_LIBRARY = ("-lm", "-ldl")
 VERSION = (3, 11)
 
 
@@ -38,9 +40,14 @@ def missing() -> str:
     """Why no launcher can be built here; nothing if one can."""
     if sys.version_info[:2] != VERSION or sys.implementation.name != "cpython":
         return f"images are made of CPython {'.'.join(map(str, VERSION))} alone"
+    if not shutil.which(_compiler()):
+        return f"there is no {_compiler()}"
     if not _static_library().exists():
         return f"there is no {_static_library()} (Debian: python3-dev)"
-    return "" if shutil.which(_compiler()) else f"there is no {_compiler()}"
+    if not all(importlib.util.find_spec(name) for name in _IMPORTED):
+        return f"{' and '.join(_IMPORTED)} are not both installed"
+    absent = [option for option in _libraries() if not _archive(option)]
+    return f"there is no archive for {' '.join(absent)} (Debian: libseccomp-dev, python3-dev)" if absent else ""
 
 
 def _static_library() -> Path:
@@ -51,49 +58,48 @@ def _compiler() -> str:
     return str(sysconfig.get_config_var("CC") or "cc").split()[0]
 
 
-def build_launcher(target: Path, source: Path = _HERE / "pyoci.c", more: Sequence[str] = _LAUNCHER) -> None:
-    """Build the program that is called, *source*, as *target*, compiled and linked with *more*.
-
-    Raises CalledProcessError.
-    """
-    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    defines = [f'-DPYTHON="{python}"', _PLACE]
-    _run(*_COMPILE, *defines, *more, str(source), "-o", str(target))
-
-
-def build_interpreter(target: Path, directory: Path, more: Sequence[str] = ()) -> None:
-    """Build the interpreter, python.c, and its image as *target*, compiled with *more*.
+def build(target: Path, directory: Path, more: Sequence[str] = ()) -> None:
+    """Build the launcher as *target*, compiled with *more*.
 
     Intermediate files go into *directory*. Raises CalledProcessError.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    told = {
-        "EXECUTABLE": sys._base_executable,  # type: ignore[attr-defined]  # noqa: SLF001 (not that of a virtual environment)
-        "PREFIX": sys.base_prefix,
-        "STDLIB": sysconfig.get_path("stdlib"),
-        "EXTENSIONS": sysconfig.get_config_var("DESTSHARED"),
-    }
-    defines = [_PLACE, *[f'-D{name}="{value}"' for name, value in told.items()]]
+    told = [f'-DPREFIX="{sys.base_prefix}"', f'-DSTDLIB="{sysconfig.get_path("stdlib")}"']
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
-    sources = [str(_HERE / name) for name in ("python.c", "memory.c", "calls.c", "json.c")]
+    edges = [_edge(name, directory) for name in ("first", "last")]
+    sources = [str(_HERE / name) for name in _SOURCES]
     program = directory / "python"
-    flags = [*_COMPILE, *more, *headers, *defines]
-    _run(*flags, *sources, *_LINK, str(_static_library()), *_libraries(), "-o", str(program))
+    ours = [edges[0], *sources, str(_static_library()), *_libraries(), edges[1]]
+    _run(*COMPILE, *more, *headers, *told, *_LINK, *ours, "-lm", "-o", str(program))
     image.make(program, target, directory)
 
 
+def _edge(name: str, directory: Path) -> str:
+    """The object file that stands at the *name* edge of the interpreter's variables."""
+    made = str(directory / f"{name}.o")
+    _run(*COMPILE, f"-DDATA={name}_data", f"-DBSS={name}_bss", "-c", str(_HERE / "edge.c"), "-o", made)
+    return made
+
+
 def _libraries() -> list[str]:
-    """What the static library needs; as archives where they are there, for each shared one costs the loader time."""
-    names = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS", "SYSLIBS")).split()
-    return [_archive(name) if name in _ARCHIVED else name for name in dict.fromkeys(names)]
+    """The archives that CPython's modules need, and ours."""
+    names = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS")).split()
+    return [*dict.fromkeys(name for name in names if name not in _C_LIBRARY), "-lseccomp"]
 
 
 def _archive(option: str) -> str:
-    """The archive that *option*, ``-lz``, could mean; *option* itself if there is none."""
+    """The archive that *option*, ``-lz``, means; nothing if there is none."""
     name = f"lib{option.removeprefix('-l')}.a"
     found = subprocess.check_output([_compiler(), f"-print-file-name={name}"], text=True).strip()
-    return option if found == name else found
+    return "" if found == name else found
 
 
 def _run(*arguments: str) -> None:
     subprocess.run([_compiler(), *arguments], check=True)
+
+
+if __name__ == "__main__":  # python -m launcher.link TARGET
+    if reason := missing():
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory() as intermediate:
+        build(Path(sys.argv[1]), Path(intermediate))

@@ -1,12 +1,13 @@
 /* Where the interpreter's memory comes from while its image is made: from `region`, a variable, so that it lies in the
  * executable and at the same place in every process.
  *
- * The linker leads the interpreter's calls of malloc here (--wrap), those of the C library stay with its own. Once the
- * image is made, new memory is ordinary memory, and what lies in the region stays there.
+ * The linker leads all calls of malloc here (--wrap). Before the interpreter starts, and once the image is made, new
+ * memory is ordinary memory; what lies in the region stays there.
  */
 
 #include "memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +25,7 @@ void __real_free(void *memory);
 /* Common, for those come last: what is not used of it is not in the file. */
 char region[SIZE] __attribute__((common, aligned(PAGE)));
 static size_t used;
-static int closed;
+static int is_open;
 
 /* In front of each piece of the region. */
 struct piece {
@@ -34,9 +35,25 @@ struct piece {
 
 static struct piece *given_back;
 
-void close_region(void)
+static int is_written(FILE *file, const char *start, const char *end)
 {
-    closed = 1;
+    unsigned long place[] = {(unsigned long)start, (unsigned long)(end - start)};
+    return fwrite(place, sizeof place, 1, file) == 1 && fwrite(start, 1, place[1], file) == place[1];
+}
+
+void open_region(void)
+{
+    is_open = 1;
+}
+
+int write_image(const char *path, char *const edges[][2], size_t count)
+{
+    is_open = 0;
+    FILE *file = fopen(path, "wb");
+    for (size_t i = 0; file && i < count; i++)
+        if (!is_written(file, edges[i][0], edges[i][1]))
+            return 0;
+    return file && is_written(file, region, region + used) && fclose(file) == 0;
 }
 
 static int is_in_region(const void *memory)
@@ -77,12 +94,12 @@ static void give_back(void *memory)
 
 void *__wrap_malloc(size_t size)
 {
-    return closed ? __real_malloc(size) : take(size, ALIGNMENT);
+    return is_open ? take(size, ALIGNMENT) : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    if (closed)
+    if (!is_open)
         return __real_calloc(count, size);
     return size && count > SIZE / size ? NULL : take(count * size, ALIGNMENT);
 }
@@ -108,14 +125,14 @@ void __wrap_free(void *memory)
 {
     if (!is_in_region(memory))
         __real_free(memory);
-    else if (!closed)
+    else if (is_open)
         give_back(memory);
 }
 
 void *take_arena(void *context, size_t size)
 {
     (void)context;
-    if (!closed)
+    if (is_open)
         return take(size, PAGE);
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return arena == MAP_FAILED ? NULL : arena;
@@ -126,6 +143,6 @@ void give_arena_back(void *context, void *arena, size_t size)
     (void)context;
     if (!is_in_region(arena))
         munmap(arena, size);
-    else if (!closed)
+    else if (is_open)
         give_back(arena);
 }

@@ -1,7 +1,8 @@
 """What an image of the interpreter holds: run once, by the interpreter that becomes the image (python.c, image.py).
 
-All modules of ours are imported here. So nothing that is done when a module is imported may depend on the process, the
-environment or the host, or load a C module of others, which lies elsewhere in each process.
+All modules of ours are imported here, and those of others that they import when a command needs them: afterwards there
+is no place to look for one. So nothing that is done when a module is imported may depend on the process, the
+environment or the host, or load a C module, which lies elsewhere in each process.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 class Compiled:
     """Imports from what image.py has compiled: the code of each module, which names the path that is shown."""
 
-    modules: dict[str, CodeType] = marshal.loads(os.read(0, os.fstat(0).st_size))  # noqa: S302 (our own)
+    modules: dict[str, CodeType]
+    late: list[str]
+    """What they import of others when they need it."""
+    places: list[str]
+    """Where the libraries pyoci stands on are, while the image is made."""
+
+    modules, late, places = marshal.loads(os.read(0, os.fstat(0).st_size))  # noqa: S302 (our own)
 
     @classmethod
     def find_spec(cls, name: str, *_others: object) -> ModuleSpec | None:
@@ -45,12 +52,13 @@ class Compiled:
         exec(cls.modules[module.__name__], vars(module))  # noqa: S102 (this is what a loader does)
 
 
-def resume(library: str, arguments: list[bytes], variables: list[bytes]) -> NoReturn:
-    """Go on as a process of its own: run the command that *arguments* are, with *library* as the place of modules."""
+# What functions of those import, in turn.
+INDIRECT = ("encodings.ascii", "encodings.idna", "encodings.latin_1", "locale", "shutil")
+
+
+def resume(arguments: list[bytes], variables: list[bytes]) -> NoReturn:
+    """Go on as a process of its own: run the command that *arguments* are."""
     sys.argv[:] = [os.fsdecode(argument) for argument in arguments]
-    sys.path.append(library)
-    for package in packages:
-        package.__path__[0] = f"{library}/{package.__path__[0]}"
     posix.environ.clear()  # which os.environ shows
     for variable in variables:
         name, equals, value = variable.partition(b"=")
@@ -60,18 +68,23 @@ def resume(library: str, arguments: list[bytes], variables: list[bytes]) -> NoRe
 
 
 sys.meta_path.insert(0, Compiled)
-for name in Compiled.modules:
+sys.path[:0] = Compiled.places
+for name in (*Compiled.modules, *Compiled.late, *INDIRECT):
     __import__(name)
-sys.meta_path.remove(Compiled)
-packages = [module for name, module in sys.modules.items() if name in Compiled.modules and hasattr(module, "__path__")]
 
 from pyoci import cli, record  # noqa: E402 (there they are)
+from pyoci.config import schema  # noqa: E402 (as above)
 
+for document in ("config", "features", "state"):
+    schema.load(document)  # remembers it
 kinds = [record.Record]
 for kind in kinds:  # which grows
     record.fields(kind)  # remembers them
     kinds += kind.__subclasses__()
 
+sys.meta_path.remove(Compiled)
+sys.path.clear()
+sys.path_importer_cache.clear()
 Compiled.modules.clear()
 gc.disable()
 gc.collect()

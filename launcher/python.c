@@ -1,4 +1,4 @@
-/* CPython with pyoci's modules imported, started by pyoci.c.
+/* The command `pyoci`: CPython, with pyoci's modules and those they stand on imported.
  *
  * Every command of a runtime is a new process, so what counts is how soon the first line of ours runs. An interpreter
  * that starts makes some 100 types, imports modules, makes their classes and functions: 20,000 objects that are the same
@@ -6,14 +6,18 @@
  * memory to a file and ends. image.py puts that memory into the executable. A process that is started from such an image
  * goes on where that one ended, as if it had been forked from it: to the interpreter it is the child of a fork.
  *
- * Nothing in the environment, the current directory or the user's home chooses code: that is CPython's isolated
- * configuration (PEP 587). bin/pyoci does the same where this program could not be built.
+ * The program needs no other file. Nothing in the environment, the current directory or the user's home chooses code:
+ * that is CPython's isolated configuration (PEP 587), and no place to look for modules is left. bin/pyoci does the same
+ * where this program could not be built.
  */
 
 #define _GNU_SOURCE
+#define Py_BUILD_CORE
 #include <Python.h>
+#include <internal/pycore_runtime.h>
 
 #include "memory.h"
+#include "protect.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -22,8 +26,11 @@
 #include <unistd.h>
 
 PyMODINIT_FUNC PyInit__pyoci(void);
+PyMODINIT_FUNC PyInit__seccomp(void);
 
-extern char __data_start[], _end[]; /* the linker's: all variables, the region of memory.c among them */
+extern char first_data[], last_data[], first_bss[], last_bss[]; /* edge.c */
+
+#define RUNTIME ((char *)&_PyRuntime) /* CPython gives it a section of its own */
 
 static int is_image;
 static PyObject *resume; /* preload.py's */
@@ -51,16 +58,15 @@ static void add_path(PyConfig *config, const char *path)
 /* What the interpreter would find out, or guess, otherwise. */
 static void tell_paths(PyConfig *config)
 {
-    check(PyConfig_SetBytesString(config, &config->executable, EXECUTABLE));
-    check(PyConfig_SetBytesString(config, &config->base_executable, EXECUTABLE));
+    check(PyConfig_SetBytesString(config, &config->executable, ""));
+    check(PyConfig_SetBytesString(config, &config->base_executable, ""));
     check(PyConfig_SetBytesString(config, &config->prefix, PREFIX));
     check(PyConfig_SetBytesString(config, &config->base_prefix, PREFIX));
     check(PyConfig_SetBytesString(config, &config->exec_prefix, PREFIX));
     check(PyConfig_SetBytesString(config, &config->base_exec_prefix, PREFIX));
     check(PyConfig_SetBytesString(config, &config->stdlib_dir, STDLIB));
     config->module_search_paths_set = 1;
-    add_path(config, EXTENSIONS); /* before 200 modules, whose directory need not even be read */
-    add_path(config, STDLIB);
+    add_path(config, STDLIB); /* which preload.py takes away */
 }
 
 static void initialize(int argc, char **argv)
@@ -68,6 +74,7 @@ static void initialize(int argc, char **argv)
     PyObjectArenaAllocator arenas = {NULL, take_arena, give_arena_back};
     PyObject_SetArenaAllocator(&arenas);
     PyImport_AppendInittab("_pyoci", PyInit__pyoci);
+    PyImport_AppendInittab("_seccomp", PyInit__seccomp);
 
     PyPreConfig early;
     PyPreConfig_InitIsolatedConfig(&early);
@@ -86,19 +93,12 @@ static void initialize(int argc, char **argv)
     PyConfig_Clear(&config);
 }
 
-static void write_memory(const char *path)
-{
-    FILE *file = fopen(path, "wb");
-    size_t size = (size_t)(_end - __data_start);
-    if (!file || fwrite(__data_start, 1, size, file) != size || fclose(file))
-        fail(path);
-}
-
 /* python SCRIPT MEMORY: run SCRIPT, then write all variables to MEMORY. */
 static int make_image(int argc, char **argv)
 {
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL); /* the interpreter looks, and remembers */
+    open_region();
     initialize(argc, argv);
     FILE *script = argc == 3 ? fopen(argv[1], "rb") : NULL;
     if (!script)
@@ -109,9 +109,10 @@ static int make_image(int argc, char **argv)
     if (!resume)
         fail("the script has no function to resume with");
     interrupt = PyOS_getsig(SIGINT);
-    close_region();
     is_image = 1;
-    write_memory(argv[2]);
+    char *const edges[][2] = {{first_data, last_data}, {first_bss, last_bss}, {RUNTIME, RUNTIME + sizeof _PyRuntime}};
+    if (!write_image(argv[2], edges, sizeof edges / sizeof *edges))
+        fail(argv[2]);
     _exit(EXIT_SUCCESS);
 }
 
@@ -142,14 +143,8 @@ static int go_on(char **argv)
     PyThreadState_Get()->thread_id = PyThread_get_thread_ident();
     PyOS_AfterFork_Child();
     take_signals();
-    const char *library = getenv(PLACE);
-    if (!library) {
-        fputs("pyoci: this is the interpreter of the command pyoci, which starts it\n", stderr);
-        return EXIT_FAILURE;
-    }
-    unsetenv(PLACE);
     PyObject *arguments = listed(argv), *variables = listed(environ);
-    if (arguments && variables && PyObject_CallFunction(resume, "sOO", library, arguments, variables))
+    if (arguments && variables && PyObject_CallFunction(resume, "OO", arguments, variables))
         return EXIT_SUCCESS;
     PyErr_Print();
     return EXIT_FAILURE;
@@ -157,6 +152,10 @@ static int go_on(char **argv)
 
 int main(int argc, char **argv)
 {
+    if (!is_image)
+        return make_image(argc, argv);
+    clean_environment();
+    protect(argv);
     prctl(PR_SET_NAME, "pyoci"); /* the kernel knows but a descriptor's number */
-    return is_image ? go_on(argv) : make_image(argc, argv);
+    return go_on(argv);
 }

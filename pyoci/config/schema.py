@@ -27,14 +27,20 @@ _KINDS = {"integer": "an integer", "string": "a string", "boolean": "a boolean",
           "object": "an object"}
 
 
+_loaded: dict[str, dict[str, Any]] = {}
+
+
 def load(name: str = "config") -> dict[str, Any]:
     """The schema of *name*: config, state or features. Raises FileNotFoundError when it was not installed."""
+    if name in _loaded:
+        return _loaded[name]
     package = pyoci.__path__[0]
     places = [os.path.join(base, "spec", f"{name}.schema.json") for base in (package, os.path.dirname(package))]
     place = next((place for place in places if os.path.exists(place)), places[0])
     with open(place, "rb", buffering=0) as file:
         schema = json_text.loads(file.readall())
     assert isinstance(schema, dict)
+    _loaded[name] = schema
     return schema
 
 

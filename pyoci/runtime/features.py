@@ -6,6 +6,7 @@ Every name comes from the table by which a section recognises it, so that nothin
 from __future__ import annotations
 
 from pyoci.container.container import SPEC_VERSION
+from pyoci.syscalls.call import BUILT_IN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ def _seccomp() -> Json:
 
 def libseccomp_version() -> str:
     """The version of the libseccomp that compiles filters, such as ``2.5.4``; empty when there is none."""
+    if BUILT_IN:
+        import _seccomp
+
+        return _seccomp.version()
     import ctypes
 
     class Version(ctypes.Structure):

@@ -27,7 +27,7 @@ class Foreground:
     def __init__(self, *, adopt: bool) -> None:
         self._signals, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._master = -1
-        self._saved: list[object] | None = None
+        self._saved: bytes | None = None
         self._pid = 0
         self._watched: dict[int, Callable[[], bool]] = {}
         self._previous = {number: _signal.getsignal(number) for number in _FORWARDED}

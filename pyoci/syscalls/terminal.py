@@ -1,7 +1,4 @@
-"""Pseudoterminals and terminal attributes: ioctl_tty(2), termios(3).
-
-The module termios is loaded only where attributes are changed, and never in a container.
-"""
+"""Pseudoterminals and terminal attributes: ioctl_tty(2), termios(3)."""
 
 from __future__ import annotations
 
@@ -9,11 +6,10 @@ import fcntl
 import os
 import struct
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # include/uapi/asm-generic/ioctls.h
+TCGETS = 0x5401
+TCSETS = 0x5402
+TCSETSW = 0x5403
 TIOCSCTTY = 0x540E
 TIOCGWINSZ = 0x5413
 TIOCSWINSZ = 0x5414
@@ -21,7 +17,13 @@ TIOCSPTLCK = 0x4004_5431
 TIOCGPTPEER = 0x5441
 
 _WINSIZE = struct.Struct("=4H")  # struct winsize: rows, columns, and two that nobody uses
-_IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # where tcgetattr(3) lists them in Python
+# include/uapi/asm-generic/termbits.h: struct termios, its flags as termios(3) names them, and two of its characters.
+_TERMIOS = struct.Struct("=4IB19s")
+_IGNBRK, _BRKINT, _PARMRK, _ISTRIP, _INLCR, _IGNCR, _ICRNL, _IXON = 0x1, 0x2, 0x8, 0x20, 0x40, 0x80, 0x100, 0x400
+_OPOST = 0x1
+_CSIZE, _CS8, _PARENB = 0x30, 0x30, 0x100
+_ISIG, _ICANON, _ECHO, _ECHONL, _IEXTEN = 0x1, 0x2, 0x8, 0x40, 0x8000
+_VTIME, _VMIN = 5, 6
 
 
 def open_pty(ptmx_fd: int) -> int:
@@ -46,26 +48,20 @@ def make_controlling(fd: int) -> None:
     fcntl.ioctl(fd, TIOCSCTTY, 0)
 
 
-def raw(fd: int) -> list[Any]:
+def raw(fd: int) -> bytes:
     """Pass every byte through as it comes (cfmakeraw(3)); the former attributes, for ``restore``."""
-    import termios
-
-    saved = termios.tcgetattr(fd)
-    wanted = [*saved[:_CC], list(saved[_CC])]
-    wanted[_IFLAG] &= ~(
-        termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
-        | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-    )  # fmt: skip
-    wanted[_OFLAG] &= ~termios.OPOST
-    wanted[_CFLAG] = wanted[_CFLAG] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-    wanted[_LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-    wanted[_CC][termios.VMIN], wanted[_CC][termios.VTIME] = 1, 0
-    termios.tcsetattr(fd, termios.TCSANOW, wanted)
+    saved = fcntl.ioctl(fd, TCGETS, bytes(_TERMIOS.size))
+    inward, outward, control, local, line, characters = _TERMIOS.unpack(saved)
+    inward &= ~(_IGNBRK | _BRKINT | _PARMRK | _ISTRIP | _INLCR | _IGNCR | _ICRNL | _IXON)
+    outward &= ~_OPOST
+    control = control & ~(_CSIZE | _PARENB) | _CS8
+    local &= ~(_ECHO | _ECHONL | _ICANON | _ISIG | _IEXTEN)
+    wanted = bytearray(characters)
+    wanted[_VMIN], wanted[_VTIME] = 1, 0
+    fcntl.ioctl(fd, TCSETS, _TERMIOS.pack(inward, outward, control, local, line, wanted))
     return saved
 
 
-def restore(fd: int, saved: list[Any]) -> None:
+def restore(fd: int, saved: bytes) -> None:
     """Give the terminal back the attributes ``raw`` found, once its output is written."""
-    import termios
-
-    termios.tcsetattr(fd, termios.TCSADRAIN, saved)
+    fcntl.ioctl(fd, TCSETSW, saved)

@@ -74,13 +74,11 @@ def test_commands_keep_to_their_budgets(
 
 @pytest.mark.needs("launcher")
 def test_the_program_opens_no_module(container: Container, traced: Callable[..., collections.Counter[str]]) -> None:
-    """All are in its image, but those that stand on libraries of others."""
+    """All are in its image, and what is loaded is it alone."""
     counts = traced("run", "--bundle", str(container.bundle.args("true").write()), container.id)
 
     opened = [name.removeprefix("opened ") for name in counts if name.startswith("opened ")]
-    assert not [path for path in opened if path.endswith((".py", ".pyc")) or "site-packages" in path]
-    libraries = {Path(path).name for path in opened if ".so" in path}
-    assert libraries <= {"ld.so.cache", "ld.so.preload", "libc.so.6", "libm.so.6", "libc.so", "libresolv.so.2"}
+    assert not [path for path in opened if path.endswith((".py", ".pyc")) or ".so" in path or "/lib/" in path]
 
 
 def test_a_created_container_is_charged_little(container: Container) -> None:

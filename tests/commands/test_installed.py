@@ -91,16 +91,45 @@ def test_explains_a_configuration_when_the_schema_is_needed(command: str, place:
     assert "internal error" not in finished.stderr
 
 
-def test_says_so_when_its_library_is_gone(command: str, place: Path) -> None:
+def test_the_script_says_so_when_its_library_is_gone(place: Path) -> None:
     lonely = place / "lonely/bin/pyoci"
     lonely.parent.mkdir(parents=True)
-    shutil.copy2(command, lonely)
+    shutil.copy2(_TREE / "bin/pyoci", lonely)
 
     finished = subprocess.run([str(lonely), "--version"], capture_output=True, text=True, check=False)
 
     assert finished.returncode == 1
     assert finished.stderr.startswith("pyoci: ")
     assert finished.stderr.count("\n") == 1
+
+
+@pytest.mark.needs("root", "launcher")
+@pytest.mark.parametrize("words", [
+    *[(command, "--help") for command in COMMANDS], ("--help",), ("--version",), ("features",), ("list",),
+    ("completion", "bash"), ("nonsense",), ("spec",), ("run", "--bundle", "/bundle", "one"),
+], ids=" ".join)  # fmt: skip
+def test_the_program_needs_nothing_else(program: str, place: Path, words: tuple[str, ...]) -> None:
+    """In a root where there is nothing but a kernel's file systems, it says and does what it does here."""
+    lonely = place / "lonely"
+    for name in ("bin", "dev", "proc", "run", "sys", "tmp"):
+        (lonely / name).mkdir(parents=True)
+    shutil.copy2(program, lonely / "bin/pyoci")
+    bundle = Bundle(lonely / "bundle").args("true")
+    bundle.config["process"]["args"] = [5]  # jsonschema explains
+    bundle.write()
+    mounts = "for name in dev proc sys; do mount --rbind /$name $0/$name; done"
+    inside = f'{mounts}; cd $0/tmp; exec chroot $0 /bin/pyoci "$@"'
+
+    alone = subprocess.run(["unshare", "--mount", "sh", "-ec", inside, lonely, *words], env={}, cwd=place,
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    (place / "beside").mkdir()
+    here = subprocess.run([program, *words], env={}, cwd=place / "beside", capture_output=True, text=True, check=False)
+
+    assert "import" not in alone.stderr
+    if words[:2] == ("run", "--bundle"):
+        assert "process.args[0]: expected a string, got an integer" in alone.stderr
+    elif words[0] != "list":
+        assert (alone.stdout, alone.stderr, alone.returncode) == (here.stdout, here.stderr, here.returncode)
 
 
 def test_starts_from_any_directory_by_a_link(command: str, place: Path) -> None:

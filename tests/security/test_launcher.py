@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +11,67 @@ import pytest
 
 from launcher import link
 from tests.support.container import Container
-from tests.support.installed import with_script
 
 pytestmark = [
     pytest.mark.differs("about pyoci's own program"),
     pytest.mark.needs("launcher"),
 ]
-_SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wno-format-truncation")
-_LIBRARY = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+_SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _USER = 1234
+# What the launcher does before the interpreter goes on; then what it has become.
+_MAIN = """
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "protect.h"
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    clean_environment();
+    protect(argv);
+    char self[4096] = {0};
+    struct statvfs status;
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || statvfs("/proc/self/exe", &status) < 0)
+        return 1;
+    printf("%s\\nREAD_ONLY=%d\\n", self, (status.f_flag & ST_RDONLY) != 0);
+    for (char **variable = environ; *variable; variable++)
+        printf("%s\\n", *variable);
+    return 0;
+}
+"""
 
 
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The launcher with sanitizers in it."""
-    program = tmp_path_factory.mktemp("sanitized") / "pyoci"
-    try:
-        link.build_launcher(program, more=_SANITIZED)
-    except subprocess.CalledProcessError:
+    """What protects the launcher, with sanitizers in it, as a program."""
+    directory = tmp_path_factory.mktemp("sanitized")
+    directory.chmod(0o755)
+    (directory / "main.c").write_text(_MAIN)
+    sources = Path(link.__file__).parent
+    files = [directory / "main.c", sources / "protect.c"]
+    built = subprocess.run(["cc", *link.COMPILE, *_SANITIZED, f"-I{sources}", *files, "-o", directory / "pyoci"],
+                           check=False, capture_output=True, text=True)  # fmt: skip
+    if "cannot find lib" in built.stderr:
         pytest.skip("the compiler has no sanitizers")
-    return program
+    assert built.returncode == 0, built.stderr
+    return directory / "pyoci"
 
 
 @pytest.mark.needs("root")
 def test_a_life_has_no_undefined_behaviour(container: Container, place: Path) -> None:
-    """Of what is ours in the interpreter: its memory and its system calls."""
-    container.runtime.path = str(with_script(place / "own"))
-    (packages,) = (place / "own").glob("lib/python3*/site-packages")
+    """Of what is ours in the interpreter: its memory, its system calls, its filters."""
+    (place / "own/bin").mkdir(parents=True)
+    container.runtime.path = str(place / "own/bin/pyoci")
     more = ("-fsanitize=undefined", "-fno-sanitize-recover=all")
     try:
-        link.build_interpreter(packages / "pyoci/python", place / "build", more)
+        link.build(Path(container.runtime.path), place / "build", more)
     except subprocess.CalledProcessError:
         pytest.skip("the compiler has no sanitizers")
-    link.build_launcher(place / "own/bin/pyoci")
+    rule = {"names": ["uselib"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}
+    container.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
 
     container.up()
     for command in ("state", "ps", "pause", "resume", "events --stats"):
@@ -56,89 +82,66 @@ def test_a_life_has_no_undefined_behaviour(container: Container, place: Path) ->
     container.runtime("features").ok()
 
 
-@pytest.fixture
-def installed(sanitized: Path, place: Path) -> Path:
-    """The launcher, installed with env(1) as the interpreter: it prints its environment."""
-    return install(sanitized, place / "prefix")
-
-
-def install(program: Path, prefix: Path) -> Path:
-    (prefix / "bin").mkdir(parents=True)
-    (prefix / _LIBRARY / "pyoci").mkdir(parents=True)
-    shutil.copy2("/usr/bin/env", prefix / _LIBRARY / "pyoci/python")
-    return Path(shutil.copy2(program, prefix / "bin/pyoci"))
-
-
-def run(program: Path, environment: dict[str, str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
+def run(program: Path, *words: str, environment: dict[str, str], **kwargs: Any) -> tuple[str, dict[str, str]]:
+    """Run the sanitized program: where it was executed from, and its environment."""
     # Symbols are found by another program, which a caller may not choose.
     given = {"ASAN_OPTIONS": "symbolize=0:detect_leaks=0", **environment}
-    return subprocess.run([program], env=given, capture_output=True, text=True, check=False, **kwargs)
+    done = subprocess.run([program, *words], env=given, capture_output=True, text=True, check=False, **kwargs)
+    assert (done.returncode, done.stderr) == (0, "")
+    executed, *variables = done.stdout.splitlines()
+    found = dict(line.split("=", 1) for line in variables)
+    del found["ASAN_OPTIONS"]
+    return executed, found
 
 
-def test_passes_on_what_chooses_no_code(installed: Path) -> None:
-    harmful = {"LD_PRELOAD": "", "LD_X": "1", "GLIBC_TUNABLES": "", "GCONV_PATH": "/", "LOCPATH": "/"}
+@pytest.mark.parametrize("command", ["create", "state"])
+def test_passes_on_what_chooses_no_code(sanitized: Path, command: str) -> None:
+    harmful = {"LD_LIBRARY_PATH": "", "LD_X": "1", "GLIBC_TUNABLES": "", "GCONV_PATH": "/", "LOCPATH": "/"}
     harmless = {"PATH": "/bin", "LDX": "1", "GCONV_PATHS": "x", "EMPTY": ""}
 
-    finished = run(installed, {**harmful, "PYOCI_LIBRARY": "/", **harmless})
+    _, found = run(sanitized, command, environment={**harmful, **harmless})
 
-    assert finished.returncode == 0, finished.stderr
-    found = dict(line.split("=", 1) for line in finished.stdout.splitlines())
-    assert found.pop("PYOCI_LIBRARY") == str(installed.parent.parent / _LIBRARY)
-    assert found.pop("ASAN_OPTIONS")
-    assert found == harmless
+    assert {name: found.get(name) for name in (*harmful, *harmless)} == {**dict.fromkeys(harmful), **harmless}
 
 
 @pytest.mark.parametrize("count", [0, 5000])
-def test_takes_as_many_variables_as_there_are(installed: Path, count: int) -> None:
-    finished = run(installed, {f"{'LD_' * (number % 2)}V{number}": "x" * 100 for number in range(count)})
+def test_takes_as_many_variables_as_there_are(sanitized: Path, count: int) -> None:
+    given = {f"{'LD_' * (number % 2)}V{number}": "x" * 100 for number in range(count)}
 
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("\n") == count // 2 + 2
+    _, found = run(sanitized, "create", environment=given)
 
-
-def test_says_so_when_its_library_is_missing(installed: Path) -> None:
-    (installed.parent.parent / _LIBRARY / "pyoci/python").unlink()
-
-    finished = run(installed, {})
-
-    assert (finished.returncode, finished.stdout) == (1, "")
-    assert finished.stderr == "pyoci: its library is not in ../lib beside it; was it moved?\n"
-
-
-@pytest.mark.parametrize("length", range(4020, 4090, 7))
-def test_says_so_when_its_path_is_too_long(sanitized: Path, place: Path, length: int) -> None:
-    """The names below it no longer fit into PATH_MAX; some of these lengths do, and end somewhere else."""
-    directory = os.open(place, os.O_RDONLY)
-    left = length - len(str(place)) - len("/bin/pyoci")
-    while left > 1:
-        name = "d" * (min(left, 201) - 1)
-        os.mkdir(name, dir_fd=directory)
-        inner = os.open(name, os.O_RDONLY, dir_fd=directory)
-        os.close(directory)
-        directory, left = inner, left - len(name) - 1
-    os.mkdir("bin", dir_fd=directory)
-    with open(sanitized, "rb") as program:
-        fd = os.open("bin/pyoci", os.O_WRONLY | os.O_CREAT, 0o755, dir_fd=directory)
-        with open(fd, "wb") as copy:
-            copy.write(program.read())
-
-    finished = run(Path(f"/proc/self/fd/{directory}/bin/pyoci"), {}, pass_fds=[directory])
-    os.close(directory)
-
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("pyoci: ")
-    assert "runtime error" not in finished.stderr
-    assert "Sanitizer" not in finished.stderr
+    assert sum("V" in name for name in found) == count // 2
 
 
 @pytest.mark.needs("root")
 @pytest.mark.parametrize("own", [True, False], ids=["his own", "not his own"])
-def test_works_for_a_user_who_may_not_mount(installed: Path, own: bool) -> None:
-    prefix = installed.parent.parent
-    for path in (prefix, *prefix.rglob("*")):
-        os.lchown(path, _USER * own, _USER * own)
+def test_is_copied_for_a_user_who_may_not_mount_but_write(sanitized: Path, place: Path, own: bool) -> None:
+    program = place / "pyoci"
+    program.write_bytes(sanitized.read_bytes())
+    program.chmod(0o755)
+    os.chown(program, _USER * own, _USER * own)
 
-    finished = run(installed, {"A": "b"}, user=_USER, group=_USER, extra_groups=[])
+    user: dict[str, Any] = {"user": _USER, "group": _USER, "extra_groups": []}
+    executed, found = run(program, "run", environment={"A": "b"}, **user)
 
-    assert finished.returncode == 0, finished.stderr
-    assert "A=b" in finished.stdout
+    assert executed == ("/memfd:pyoci (deleted)" if own else str(program))
+    assert found["A"] == "b"
+
+
+@pytest.mark.needs("root")
+@pytest.mark.parametrize(("command", "protected"), [("create", "1"), ("state", "0")])
+def test_is_protected_when_a_container_may_be_entered(sanitized: Path, command: str, protected: str) -> None:
+    _, found = run(sanitized, command, environment={})
+
+    assert found["READ_ONLY"] == protected
+
+
+@pytest.mark.needs("root")
+def test_is_not_taken_for_protected_by_its_name(sanitized: Path) -> None:
+    """It looks at the name that it gets when it is executed by a descriptor, as anybody may."""
+    fd = os.open(sanitized, os.O_RDONLY)
+
+    _, found = run(Path(f"/dev/fd/{fd}"), "create", environment={}, pass_fds=[fd])
+    os.close(fd)
+
+    assert found["READ_ONLY"] == "1"

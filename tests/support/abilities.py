@@ -215,7 +215,10 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: platform.machine() == "x86_64" and shutil.which("gcc") is not None, "gcc, and an x86-64 processor",
     ),
     "cc": (lambda: shutil.which("cc") is not None, "a compiler"),
-    "launcher": (lambda: not link.missing(), "what the launcher is made of: CPython 3.11, python3-dev and a compiler"),
+    "launcher": (
+        lambda: not link.missing(),
+        "what the launcher is made of: CPython 3.11, python3-dev, libseccomp-dev and a compiler",
+    ),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "vm": (_emulates, "root, and QEMU and mmdebstrap or an apt-get to install them"),
     "criu": (_checkpoints, "criu, and a kernel it works with (criu check)"),

@@ -25,7 +25,7 @@ INTERPRETER = names("""
     _frozen_importlib_external os os.path posixpath genericpath stat _collections_abc __future__ __main__
 """)
 # Written in C, or small: what they cost is not worth a word.
-CHEAP = names("errno fcntl gc posix select time resource termios _json _socket struct _struct")
+CHEAP = names("errno fcntl gc posix select time resource _json _socket struct _struct")
 # What ctypes is made of; and python-prctl's C module.
 CTYPES = names("_ctypes _prctl")
 # Never: 3 to 180 ms each, and some would be looked for inside the container.

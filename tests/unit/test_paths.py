@@ -54,7 +54,7 @@ ALLOWED = {
     "config/linux/resctrl_statistics.py": of(RESCTRL, "of", "_value", "_line", "_nodes"),
     "config/linux/seccomp.py": of(HOST, "_send"),
     "config/linux/seccomp_program.py": {
-        **of(OPEN, "assemble"), **of(HOST, "_identity"), **of(CACHE, "_is_ours", "_kept", "_keep"),
+        **of(OPEN, "assemble"), **of(HOST, "_identity", "_library"), **of(CACHE, "_is_ours", "_kept", "_keep"),
     },
     "config/mounts.py": of(HOST, "_see_new_root", "_mounted_by_path", "_hint"),
     "config/process/execute.py": {

@@ -1,9 +1,10 @@
 """linux.seccomp as instructions: libseccomp compiles, we keep what it made.
 
 pyseccomp is imported here and nowhere else, in the runtime: left to itself it runs ldconfig, inside a container
-the container's. Docker's profile takes libseccomp 18 ms, so what it made is kept by content in a directory only we
-can write to, beside the identity of the library: another one may know more calls, or have a mistake less
-(GHSA-4q85-33p6-j5g6).
+the container's. The installed command has libseccomp built in, under the same names (launcher/seccomp.c).
+
+Docker's profile takes libseccomp 18 ms, so what it made is kept by content in a directory only we can write to, beside
+the identity of the library: another one may know more calls, or have a mistake less (GHSA-4q85-33p6-j5g6).
 
 What libseccomp cannot do and how it is met:
 
@@ -23,6 +24,7 @@ import sys
 from pyoci.config.linux.seccomp import ARCHITECTURES, OPERATORS, verdict
 from pyoci.errors import Ignoring, StepError, Unsupported
 from pyoci.syscalls import files
+from pyoci.syscalls.call import BUILT_IN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +123,14 @@ class _Anything:
 
 
 def _pyseccomp() -> ModuleType:
-    """pyseccomp, imported without ``ctypes.util``, which would run ldconfig, and without ``typing`` (10 ms)."""
+    """pyseccomp, or what stands for it in the interpreter.
+
+    It is imported without ``ctypes.util``, which would run ldconfig, and without ``typing`` (10 ms).
+    """
+    if BUILT_IN:
+        import _seccomp
+
+        return _seccomp
     import ctypes
 
     make_module = type(sys)
@@ -179,12 +188,18 @@ def _kept(path: str) -> bytes:
 
 def _keep(cache_dir: str, path: str, program: bytes) -> None:
     """Write *program* to *path*, after making room: what is lost is made again."""
-    with open("/proc/self/maps", "rb") as maps:
-        library = next(line.split()[-1] for line in maps if b"/libseccomp." in line)
     if len(names := os.listdir(cache_dir)) >= _MOST_FILES:
         for name in names:
             os.unlink(f"{cache_dir}/{name}")
-    files.replace(path, _identity(library) + b"\n" + program, 0o600)
+    files.replace(path, _identity(_library()) + b"\n" + program, 0o600)
+
+
+def _library() -> bytes:
+    """The path of the libseccomp that is loaded, which may be this program."""
+    if BUILT_IN:
+        return b"/proc/self/exe"
+    with open("/proc/self/maps", "rb") as maps:
+        return next(line.split()[-1] for line in maps if b"/libseccomp." in line)
 
 
 def _identity(library: bytes) -> bytes:
