@@ -33,13 +33,13 @@ _LINK = ("-static", "-fno-pie", "-no-pie", "-Wl,-z,relro,-z,now", "-Wl,-z,noexec
 _SOURCES = ("python.c", "protect.c", "memory.c", "calls.c", "json.c", "seccomp.c", "absent.c")
 _IMPORTED = ("jeepney", "jsonschema")
 _C_LIBRARY = ("-lm", "-ldl")
-VERSION = (3, 11)
+VERSIONS = ("3.11", "3.13")
 
 
 def missing() -> str:
     """Why no launcher can be built here; nothing if one can."""
-    if sys.version_info[:2] != VERSION or sys.implementation.name != "cpython":
-        return f"images are made of CPython {'.'.join(map(str, VERSION))} alone"
+    if sysconfig.get_python_version() not in VERSIONS or sys.implementation.name != "cpython":
+        return f"images are made of CPython {' and '.join(VERSIONS)} alone"
     if not shutil.which(_compiler()):
         return f"there is no {_compiler()}"
     if not _static_library().exists():
@@ -84,7 +84,7 @@ def _edge(name: str, directory: Path) -> str:
 def _libraries() -> list[str]:
     """The archives that CPython's modules need, and ours."""
     names = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS")).split()
-    return [*dict.fromkeys(name for name in names if name not in _C_LIBRARY), "-lseccomp"]
+    return [*dict.fromkeys(name for name in names if name.startswith("-l") and name not in _C_LIBRARY), "-lseccomp"]
 
 
 def _archive(option: str) -> str:

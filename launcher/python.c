@@ -21,18 +21,23 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 PyMODINIT_FUNC PyInit__pyoci(void);
 PyMODINIT_FUNC PyInit__seccomp(void);
 
+typedef void (*constructor)(void);
+extern constructor __init_array_start[], __init_array_end[]; /* the linker's */
 extern char first_data[], last_data[], first_bss[], last_bss[]; /* edge.c */
 
 #define RUNTIME ((char *)&_PyRuntime) /* CPython gives it a section of its own */
 
 static int is_image;
+static PyThreadState *thread;
 static PyObject *resume; /* preload.py's */
 static PyOS_sighandler_t interrupt;
 
@@ -93,6 +98,20 @@ static void initialize(int argc, char **argv)
     PyConfig_Clear(&config);
 }
 
+static void nothing(void)
+{
+}
+
+/* What they did is in the image. The loader has made their table read-only. */
+static void replace_constructors(void)
+{
+    uintptr_t page = (uintptr_t)__init_array_start & ~(uintptr_t)(getpagesize() - 1);
+    if (mprotect((void *)page, (uintptr_t)__init_array_end - page, PROT_READ | PROT_WRITE) < 0)
+        fail("mprotect");
+    for (constructor *entry = __init_array_start; entry < __init_array_end; entry++)
+        *entry = nothing;
+}
+
 /* python SCRIPT MEMORY: run SCRIPT, then write all variables to MEMORY. */
 static int make_image(int argc, char **argv)
 {
@@ -109,8 +128,11 @@ static int make_image(int argc, char **argv)
     if (!resume)
         fail("the script has no function to resume with");
     interrupt = PyOS_getsig(SIGINT);
+    thread = PyEval_SaveThread();
+    replace_constructors();
     is_image = 1;
-    char *const edges[][2] = {{first_data, last_data}, {first_bss, last_bss}, {RUNTIME, RUNTIME + sizeof _PyRuntime}};
+    char *const edges[][2] = {{first_data, last_data}, {first_bss, last_bss}, {RUNTIME, RUNTIME + sizeof _PyRuntime},
+                              {(char *)__init_array_start, (char *)__init_array_end}};
     if (!write_image(argv[2], edges, sizeof edges / sizeof *edges))
         fail(argv[2]);
     _exit(EXIT_SUCCESS);
@@ -140,7 +162,9 @@ static PyObject *listed(char **texts)
 
 static int go_on(char **argv)
 {
-    PyThreadState_Get()->thread_id = PyThread_get_thread_ident();
+    thread->thread_id = PyThread_get_thread_ident();
+    PyEval_RestoreThread(thread);
+    PyOS_BeforeFork();
     PyOS_AfterFork_Child();
     take_signals();
     PyObject *arguments = listed(argv), *variables = listed(environ);

@@ -217,7 +217,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "cc": (lambda: shutil.which("cc") is not None, "a compiler"),
     "launcher": (
         lambda: not link.missing(),
-        "what the launcher is made of: CPython 3.11, python3-dev, libseccomp-dev and a compiler",
+        "what the launcher is made of: CPython 3.11 or 3.13, python3-dev, libseccomp-dev and a compiler",
     ),
     "kvm": (lambda: os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm"),
     "vm": (_emulates, "root, and QEMU and mmdebstrap or an apt-get to install them"),
