@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.needs("strace"), pytest.mark.differs("pyoci's own budg
 
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
 # A fifth above what they take; whoever needs more says why here.
-_CALLS = {"run": 1175, "start": 130, "state": 105, "exec": 610, "kill": 110, "delete": 150}
+_CALLS = {"run": 1175, "start": 70, "state": 50, "exec": 590, "kill": 55, "delete": 80}
 _FORKS = {"run": 1, "exec": 2}
 _FORKING = ("fork", "vfork", "clone", "clone3")
 _BYTES = 2 << 20  # charged to a created container
