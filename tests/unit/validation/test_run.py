@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from tests.validation.table import Deviation
 
 pytestmark = pytest.mark.needs("root")
 
+# What is left is looked for by its name, in the whole machine: others may run these tests, or the suite, meanwhile.
+_OURS = f"of-{os.getpid()}"
 _RUNTIME = """#!/bin/sh
 root=$2; shift 2
 case $1 in
-create) mkdir "$root/$3"; [ "$3" != lively ] || setsid sh -c 'while :; do sleep 1; done' lively & ;;
-delete) [ "$3" = stubborn ] || rmdir "$root/$3" ;;
+create) mkdir "$root/$3"; case $3 in lively-*) setsid sh -c 'while :; do sleep 1; done' "$3" & esac ;;
+delete) case $3 in stubborn-*) ;; *) rmdir "$root/$3" ;; esac ;;
 esac
 """
 
@@ -52,7 +55,8 @@ class Suite:
 
 
 @pytest.fixture
-def suite(tmp_path: Path) -> Suite:
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    monkeypatch.setattr(program, "_CGROUPS", ())
     return Suite(tmp_path)
 
 
@@ -66,8 +70,11 @@ def suite(tmp_path: Path) -> Suite:
             ["echo not ok 1 - exit status 1", "echo 1..1", "echo no memory >&2"], ["exit status 1: no memory"],
             id="the runtime's words",
         ),
-        pytest.param(["echo 1..0", "$RUNTIME create -b abandoned"], [], id="abandons a container"),
-        pytest.param(["echo 1..0", "$RUNTIME create -b stubborn"], ["left containers: stubborn"], id="left container"),
+        pytest.param(["echo 1..0", f"$RUNTIME create -b abandoned-{_OURS}"], [], id="abandons a container"),
+        pytest.param(
+            ["echo 1..0", f"$RUNTIME create -b stubborn-{_OURS}"], [f"left containers: stubborn-{_OURS}"],
+            id="left container",
+        ),
         pytest.param(
             ["echo 1..0", "mount -t tmpfs none $TMPDIR"], ["left mounts: /tmp"], id="left mount",
         ),
@@ -136,19 +143,19 @@ def test_leaves_out_what_knows_cgroup_v1_only(suite: Suite, monkeypatch: pytest.
 
 
 def test_ends_what_a_container_left_running(suite: Suite) -> None:
-    suite.add("program", "echo 1..0", "$RUNTIME create -b lively")
+    suite.add("program", "echo 1..0", f"$RUNTIME create -b lively-{_OURS}")
 
     failures = program.run(suite.tree, "program", str(suite.runtime)).failures
 
     assert [text.partition(":")[0] for text in failures] == ["left processes"]
-    wait_for(lambda: not processes_naming("done lively"), "the end of what was killed")
+    wait_for(lambda: not processes_naming(f"done lively-{_OURS}"), "the end of what was killed")
 
 
 def test_ends_what_a_program_left_running(suite: Suite) -> None:
-    suite.add("program", "echo 1..0", "sh -c 'sleep 1000; :' by-itself &")
+    suite.add("program", "echo 1..0", f"sh -c 'sleep 1000; :' by-itself-{_OURS} &")
 
     assert program.run(suite.tree, "program", str(suite.runtime)).failures == []
-    wait_for(lambda: not processes_naming("; : by-itself"), "the end of what was killed")
+    wait_for(lambda: not processes_naming(f"; : by-itself-{_OURS}"), "the end of what was killed")
 
 
 def test_refuses_a_tree_without_programs(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
