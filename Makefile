@@ -96,8 +96,9 @@ faults: $(VENV)/.installed $(VENV)/.tested ## death and refusal at every system 
 	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults/test_killed.py tests/faults/test_refused.py \
 		tests/faults/test_exhausted.py tests/faults/test_at_once.py $(ARGS)
 
-fuzz: $(VENV)/.installed $(VENV)/.tested ## configurations nobody writes (CONFIGS=, CREATES=, SEED=)
-	CONFIGS=$(CONFIGS) CREATES=$(CREATES) SEED=$(SEED) $(PYTEST) tests/faults/test_fuzz.py $(ARGS)
+fuzz: $(VENV)/.installed $(VENV)/.tested ## what nobody writes: configurations, processes, hooks, cgroups, ids, state files (CONFIGS=, CREATES=, SEED=)
+	CONFIGS=$(CONFIGS) CREATES=$(CREATES) SEED=$(SEED) $(PYTEST) tests/faults/test_fuzz.py \
+		tests/faults/test_fuzz_made.py $(ARGS)
 
 soak: $(VENV)/.installed $(VENV)/.tested ## many lives of containers, and nothing grows (LIVES=)
 	LIVES=$(LIVES) $(PYTEST) -s -n 0 tests/faults/test_soak.py $(ARGS)

@@ -194,9 +194,21 @@ def _integer(kind: str) -> Reader:
 def _string(value: object) -> object:
     if type(value) is not str:
         raise ConfigError(expected("a string", value))
-    if "\0" in value:
-        raise ConfigError("has a NUL character")
+    if why := unsayable(value):
+        raise ConfigError(why)
     return value
+
+
+def unsayable(text: str) -> str:
+    """Why *text* cannot be told to the kernel, or nothing."""
+    if "\0" in text:
+        return "has a NUL character"
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return "has half a surrogate pair"
+    return ""
 
 
 def _boolean(value: object) -> object:

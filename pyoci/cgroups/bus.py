@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket  # noqa: TID253 (jeepney has loaded it)
+import struct
 import time
 
 from jeepney import DBusAddress, MatchRule, MessageType, new_method_call
@@ -49,7 +50,7 @@ class Systemd:
         address = _user_bus() if user else os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS)
         try:
             self._connection = _connected(get_bus(address))
-        except (OSError, ValueError, DBusErrorResponse) as error:
+        except (OSError, ValueError, RuntimeError, DBusErrorResponse) as error:  # RuntimeError: an address of no socket
             which, reason = "user" if user else "system", str(error) or "it does not answer"
             raise Unsupported(f"cannot reach systemd on the {which} bus {address}: {reason}") from error
 
@@ -78,6 +79,8 @@ class Systemd:
             reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)
         except (OSError, TimeoutError) as error:
             raise SystemdError(f"systemd does not answer {method}: {str(error) or 'timed out'}") from error
+        except (ValueError, struct.error) as error:  # a text that is no Unicode, a number too large for its type
+            raise SystemdError(f"D-Bus cannot say what {method} is told: {error}") from error
         if reply.header.message_type == MessageType.error:
             name = reply.header.fields.get(4, "")  # ERROR_NAME
             raise SystemdError(str(reply.body[0]) if reply.body else name, name)

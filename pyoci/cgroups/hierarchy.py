@@ -66,7 +66,7 @@ def read(path: str) -> str:
 
 def _memberships(proc: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """For each hierarchy its controllers (none: v2) and our path in it (cgroups(7), "/proc files")."""
-    for line in read(f"{proc}/cgroup").splitlines():
+    for line in filter(None, read(f"{proc}/cgroup").split("\n")):
         _, names, path = line.split(":", 2)
         # Seen from a cgroup namespace that is not our cgroup's, the path climbs out of what can be reached.
         yield tuple(names.split(",")) if names else (), "/" if path.startswith("/..") else path

@@ -140,7 +140,7 @@ class UnifiedDirectory(Directory):
 
     def directory_fd_of(self, pid: int) -> int:
         """A descriptor of the directory in which *pid* is now."""
-        lines = read(f"/proc/{pid}/cgroup").splitlines()
+        lines = read(f"/proc/{pid}/cgroup").split("\n")
         own = next(line[3:] for line in lines if line.startswith("0::"))
         return os.open(f"{self.mount}{own}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 

@@ -6,7 +6,7 @@ systemd writes a unit's limits anew when it reloads, so it must know them; those
 from __future__ import annotations
 
 from pyoci.cgroups.hierarchy import read
-from pyoci.errors import ConfigError
+from pyoci.errors import ConfigError, Ignoring
 from pyoci.number_list import numbers
 
 TYPE_CHECKING = False
@@ -159,15 +159,19 @@ _TYPES = {
 
 def _variant(text: str) -> tuple[str, object]:
     """Signature and value of a boolean, number, string, or list of one of them. Raises ValueError."""
+    if text[:1] == "[" and text[-1:] == "]":
+        items = [_single(item.strip()) for item in text[1:-1].split(",") if item.strip()]
+        if len({signature for signature, _value in items}) != 1:
+            raise ValueError("a list needs items of one type")
+        return f"a{items[0][0]}", [value for _signature, value in items]
+    return _single(text)
+
+
+def _single(text: str) -> tuple[str, object]:
     if text in {"true", "false"}:
         return "b", text == "true"
     if text[:1] in {"'", '"'} and text[-1:] == text[:1] and len(text) > 1:
         return "s", text[1:-1].replace(f"\\{text[0]}", text[0])
-    if text[:1] == "[" and text[-1:] == "]":
-        items = [_variant(item.strip()) for item in text[1:-1].split(",") if item.strip()]
-        if len({signature for signature, _value in items}) != 1:
-            raise ValueError("a list needs items of one type")
-        return f"a{items[0][0]}", [value for _signature, value in items]
     word, _, rest = text.rpartition(" ")
     signature = _TYPES.get(word.strip() or "int32")
     if signature is None:
@@ -178,6 +182,7 @@ def _variant(text: str) -> tuple[str, object]:
 
 
 def _microseconds(value: object, key: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"seconds are a number, not {value!r}", f"annotations.{key}")
-    return int(value * _SECOND)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with Ignoring(OverflowError, ValueError):  # it is infinite, or no number
+            return int(value * _SECOND)
+    raise ConfigError(f"seconds are a number, not {value!r}", f"annotations.{key}")

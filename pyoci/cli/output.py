@@ -10,7 +10,10 @@ _SIGPIPE = 13
 
 def say(text: str) -> None:
     """Print *text* on stdout, as it is. Ends the program quietly when nobody reads."""
-    data = memoryview(text.encode("utf-8", "surrogateescape"))
+    try:
+        data = memoryview(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # half a surrogate pair, out of a damaged file
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
     try:
         while data:
             data = data[os.write(_STDOUT, data) :]

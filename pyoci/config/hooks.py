@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyoci.container.init import Init
 
 _OUTPUT_KEPT = 4096
+_LONGEST_POLL = 3600.0  # seconds: poll(2) takes no more than 2³¹ milliseconds
 _SIGKILL = 9
 _DEFAULTED = range(1, 32)
 _OUTSIDE = frozenset(("poststart", "poststop"))
@@ -144,7 +145,7 @@ def _attend(pid: int, feed: int, listen: int, document: bytes, timeout: int | No
     output = b""
     try:
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            left = None if deadline is None else min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL) * 1000
             ready = {fd for fd, _ in poll.poll(left)}
             if listen in ready:
                 output = _hear(poll, listen, output)

@@ -3,7 +3,7 @@
 The records decide, for they are fast; this module is imported when they object, and by ``validate``. The schema
 (spec/config.schema.json) speaks standard JSON Schema; its own keywords are ``clause``, ``width`` (the type of an
 integer) and ``expects`` (a pattern in words). As in the records, null counts as absence, 1.0 is no integer and a
-string has no NUL.
+string is one the kernel can be told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 
 import pyoci
 from pyoci import json_text
-from pyoci.record import RANGES, expected
+from pyoci.record import RANGES, expected, unsayable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _validator(schema: dict[str, Any]) -> Any:
     draft = jsonschema.Draft202012Validator
     types = draft.TYPE_CHECKER.redefine_many({
         "integer": lambda _, value: type(value) is int,
-        "string": lambda _, value: type(value) is str and "\0" not in value,
+        "string": lambda _, value: type(value) is str and not unsayable(value),
     })
     extended: Any = jsonschema.validators.extend(draft, {"pattern": _pattern}, type_checker=types)  # type: ignore[no-untyped-call]
     return extended(schema)
@@ -142,7 +142,8 @@ def _message(keyword: str, rule: Any, value: Any, schema: dict[str, Any]) -> str
     quoted = json_text.dumps(value)
     match keyword:
         case "type":
-            return "has a NUL character" if type(value) is str and rule == "string" else expected(_KINDS[rule], value)
+            why = unsayable(value) if type(value) is str and rule == "string" else ""
+            return why or expected(_KINDS[rule], value)
         case "enum":
             return f"{quoted} is not {'one of ' + ', '.join(filter(None, rule)) if rule else 'known: no value is'}"
         case "minimum" | "maximum":

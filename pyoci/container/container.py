@@ -40,6 +40,12 @@ class Container:
             "created": "",
             "owner": 0,
             "annotations": {},
+            "process": False,
+            "hooks": [],
+            "descriptors": [],
+            "noNewKeyring": False,
+            "sharesMounts": False,
+            "privatePids": False,
             "cgroup": None,
             "intelRdt": None,
         }

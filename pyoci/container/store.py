@@ -17,11 +17,17 @@ from pyoci import json_text
 from pyoci.container.container import COMPLETE, INCOMPLETE, Container
 from pyoci.errors import ContainerError, ContainerExists, ContainerNotFound, Ignoring, InvalidId
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _ELSEWHERE = "--root names another place, or XDG_RUNTIME_DIR the one of a user's session"
 _LOCK_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _CLAIMED = 0o011  # a container's root passes through to its fifo
+_DIRECTORY: Mapping[str, object] = {"version": 0, "names": [], "mount": "", "path": "", "created": []}
+_UNIT: Mapping[str, object] = {"name": "", "slice": "", "user": False}
 _ATTEMPTS = 100  # against those that take a directory just made for one left behind
 
 
@@ -138,8 +144,37 @@ def _recall(container: Container, *names: str) -> bool:
     for name, initial in container.record.items():
         if not isinstance(record.get(name, initial), type(initial) if initial is not None else dict | None):
             raise _damaged(container, f"{name} is {record[name]!r}")
+    for name, is_sound in (("cgroup", _is_cgroup), ("intelRdt", _is_resctrl_group)):
+        if record.get(name) and not is_sound(record[name]):
+            raise _damaged(container, f"{name} is {record[name]!r}")
     container.record.update(record)
     return True
+
+
+def _is_cgroup(value: dict[str, object]) -> bool:
+    """Whether ``cgroups.load`` can take it."""
+    if value.get("disabled") is True:
+        return True
+    places = value.get("directories")
+    has_places = "rootless" in value and isinstance(places, list) and all(map(_is_directory, places))
+    return has_places and _has(value.get("unit", _UNIT), _UNIT)
+
+
+def _is_directory(value: dict[str, object]) -> bool:
+    if not _has(value, _DIRECTORY) or value["version"] not in {1, 2}:
+        return False
+    texts: object = [*value["names"], *value["created"]]  # type: ignore[misc]  # lists
+    more = value.keys() - _DIRECTORY.keys() - ({"alone"} if value["version"] == 2 else set())
+    return not more and all(isinstance(text, str) for text in texts)  # type: ignore[attr-defined]  # a list
+
+
+def _is_resctrl_group(value: dict[str, object]) -> bool:
+    return _has(value, {"path": "", "mon_path": "", "remove": False})
+
+
+def _has(value: object, example: Mapping[str, object]) -> bool:
+    """Whether *value* is an object with what *example* has, each of the same type."""
+    return isinstance(value, dict) and all(type(value.get(name)) is type(given) for name, given in example.items())
 
 
 def _read(path: str) -> bytes | None:

@@ -50,7 +50,7 @@ def _host_processes(options: Sequence[str]) -> str:
 
 def _only(pids: Collection[int], listing: str) -> str:
     """The heading of ps's *listing*, and the lines of *pids*. Raises PyociError."""
-    heading, *lines = listing.splitlines() or [""]
+    heading, *lines = listing.split("\n")
     columns = heading.split()
     if "PID" not in columns:
         raise PyociError("couldn't find PID field in ps output")

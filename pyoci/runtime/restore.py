@@ -221,9 +221,9 @@ def _external_mounts(pid: int, rootfs: str) -> list[tuple[str, str]]:
 def _cgroups_of(pid: int) -> list[tuple[str, str]]:
     """Controller and path of each cgroup of the process *pid*: the roots below which criu puts what it restores."""
     with open(f"/proc/{pid}/cgroup", "rb", buffering=0) as file:
-        lines = file.readall().decode(errors="surrogateescape").splitlines()
+        lines = file.readall().decode(errors="surrogateescape").split("\n")
     return [
         (name, path)
-        for _, names, path in [line.split(":", 2) for line in lines]
+        for _, names, path in [line.split(":", 2) for line in lines if line]
         for name in names.split(",")
     ]

@@ -26,8 +26,8 @@ class Entry:
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """The mounts that the lines of *text* describe."""
-    return map(Entry, text.splitlines())
+    """The mounts that the lines of *text* describe; what else ``splitlines`` takes for the end of one is in a name."""
+    return map(Entry, filter(None, text.split("\n")))
 
 
 def _unescape(path: str) -> str:

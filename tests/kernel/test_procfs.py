@@ -127,6 +127,30 @@ def test_read_returns_all_when_the_file_is_long() -> None:
     os.close(fd)
 
 
+def test_what_a_container_around_us_masks_is_written_through_proc(in_child: InChild) -> None:
+    """Nested LXC: with root of a user namespace the kernel shares no more of procfs than is to be seen on /proc."""
+
+    def child() -> tuple[list[str], str, str]:
+        for masked in ("/proc/keys", "/proc/timer_list"):
+            mount.mount("/dev/null", masked, None, mount.MS_BIND)
+        namespaces.unshare(namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
+        refused = []
+        for attempt in (procfs._new, procfs._copy):
+            try:
+                os.close(attempt())
+            except OSError as error:
+                refused.append(errno.errorcode[error.errno])
+        fd = procfs.open_private()
+        procfs.write(fd, "sys/kernel/domainname", "inner")
+        with pytest.raises(OSError, match=r"[Cc]ross-device"):
+            procfs.read(fd, "keys")
+        return refused, procfs.read(fd, "sys/kernel/domainname"), procfs.read(fd, "self/stat").split()[0]
+
+    refused, name, pid = in_child(child, namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
+    assert refused == ["EPERM", "EINVAL"]
+    assert (name, pid.isdecimal()) == ("inner\n", True)
+
+
 def deny(call: str) -> None:
     """Refuse *call* to this process with EACCES, as AppArmor and the filters of engines do."""
     import pyseccomp

@@ -332,6 +332,15 @@ def test_hook_is_killed_and_has_failed_when_its_time_is_over(container: Containe
     assert not [line for line in processes_naming("sleep 999") if "pytest" not in line]
 
 
+@pytest.mark.clause("hooks.timeout")
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer"])
+@pytest.mark.parametrize("timeout", [2**31, 2**33])
+def test_hook_may_have_more_time_than_there_is(container: Container, hooks: Hooks, kind: str, timeout: int) -> None:
+    hooks.add(kind, "true", timeout=timeout)
+
+    container.create().ok()
+
+
 @pytest.mark.differs("runc 1.1 waits for the end of its pipes")
 @pytest.mark.clause("hooks.timeout")
 def test_hook_succeeds_when_it_ends_in_time_and_leaves_a_daemon(container: Container, hooks: Hooks) -> None:

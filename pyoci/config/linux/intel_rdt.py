@@ -57,7 +57,7 @@ class IntelRdt(Record):
 def find(mountinfo: str = "/proc/self/mountinfo") -> str:
     """Where resctrl is mounted. Raises Unsupported when it is not."""
     with open(mountinfo, "rb", buffering=0) as file:
-        for line in file.readall().decode(errors="surrogateescape").splitlines():
+        for line in file.readall().decode(errors="surrogateescape").split("\n"):
             place, _, kind = line.partition(" - ")
             if kind.startswith("resctrl "):
                 return place.split()[4]

@@ -11,7 +11,7 @@ import os
 import stat
 
 from pyoci.config.process import diagnosis
-from pyoci.errors import ConfigError, Ignoring, StepError
+from pyoci.errors import Ignoring, StepError
 from pyoci.json_text import dumps as quoted
 from pyoci.syscalls import files
 
@@ -29,12 +29,6 @@ _HINT = "process.execute"
 
 def prepare(init: Init) -> None:
     """Work out the environment; of a name given twice the last value counts."""
-    for field, texts in (("args", init.process.args), ("env", init.process.env)):
-        for place, text in enumerate(texts):
-            try:
-                _encoded(text)
-            except UnicodeEncodeError:
-                raise ConfigError("has half a surrogate pair", f"process.{field}[{place}]") from None
     for entry in init.process.env:
         name, _, value = entry.partition("=")
         init.environment[name] = value

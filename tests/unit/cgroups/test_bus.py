@@ -53,6 +53,14 @@ def test_a_bus_that_does_not_take_us_is_named(serve: Serve, answers: Any, text: 
         bus.Systemd(user=False)
 
 
+@pytest.mark.parametrize("address", ["tcp:host=localhost,port=1", "unix:guid=1", "unix:path", "nonsense", ""])
+def test_an_address_of_no_socket_is_named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+
+    with pytest.raises(Unsupported, match="cannot reach systemd on the system bus"):
+        bus.Systemd(user=False)
+
+
 @pytest.mark.parametrize("silent", ["AddMatch", "Subscribe", "StartTransientUnit"])
 def test_a_call_without_an_answer_is_named(serve: Serve, silent: str) -> None:
     serve({name: answer for name, answer in SYSTEMD.items() if name != silent})
@@ -67,6 +75,21 @@ def test_a_change_without_an_answer_is_named(serve: Serve, silent: str) -> None:
 
     with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match=f"does not answer {silent}: timed out"):
         systemd.change("a.scope", [])
+
+
+@pytest.mark.parametrize(
+    ("unit", "properties"),
+    [
+        pytest.param("\udcff.scope", [], id="no Unicode"),
+        pytest.param("a.scope", [("CPUWeight", ("t", 2**64))], id="a large number"),
+        pytest.param("a.scope", [("Description", ("s", "\ud800"))], id="half a surrogate pair"),
+    ],
+)
+def test_what_d_bus_has_no_words_for_is_an_error(serve: Serve, unit: str, properties: list[Any]) -> None:
+    serve(SYSTEMD)
+
+    with bus.Systemd(user=False) as systemd, pytest.raises(SystemdError, match="cannot say what StartTransientUnit is"):
+        systemd.start(unit, properties)
 
 
 def test_a_job_that_does_not_end_is_named(serve: Serve) -> None:

@@ -52,6 +52,14 @@ def test_mounted_reads_mountinfo_when_a_hierarchy_is_elsewhere(host) -> None:
     assert found == [(1, ("cpu", "cpuacct"), "ROOT/a b", "/a")]
 
 
+@pytest.mark.parametrize("letter", ["\v", "\x1c", "\x85", "\u2028"])
+def test_mounted_takes_no_letter_of_a_name_for_the_end_of_a_line(host, letter: str) -> None:
+    name = f"a{letter}b"
+    mountinfo = f"30 23 0:9 / /home/{name} rw - fuse x rw\n31 23 0:28 / ROOT/cg rw - cgroup cgroup rw,cpu\n"
+    found = host(f"3:cpu:/{name}\n", (f"cg/{name}/cgroup.procs",), mountinfo)
+    assert found == [(1, ("cpu",), "ROOT/cg", f"/{name}")]
+
+
 def test_mounted_leaves_out_what_is_covered(host) -> None:
     assert host("1:pids:/\n", (), "31 23 0:28 / ROOT/pids rw - cgroup cgroup rw,pids\n") == []
 

@@ -128,6 +128,7 @@ def test_annotations_are_properties(key: str, text: str, expected: object) -> No
     [
         ("Kill9", "1"), ("ab", "1"), ("Käse", "1"), ("", "1"), ("KillSignal", ""), ("KillSignal", "x"),
         ("After", "[1, 'a']"), ("After", "[]"), ("KillSignal", "uint99 1"), ("TimeoutStopSec", "'soon'"),
+        ("TimeoutStopSec", "double nan"), ("TimeoutStopSec", "double inf"), ("After", f"{'[' * 5000}{']' * 5000}"),
     ],
 )  # fmt: skip
 def test_annotations_that_cannot_be_understood_are_refused(key: str, text: str) -> None:

@@ -73,6 +73,7 @@ def with_(path: str, value: object) -> dict[str, Any]:
         pytest.param(with_("process.oomScoreAdj", -1001), "process.oomScoreAdj", "-1001 is below -1000", id="below"),
         pytest.param(with_("mounts", [{"destination": "/a"}, {}]), "mounts[1].destination", "is required", id="index"),
         pytest.param(with_("hostname", "a\0b"), "hostname", "has a NUL character", id="nul"),
+        pytest.param(with_("process.args", ["\ud800"]), "process.args[0]", "has half a surrogate pair", id="half"),
         pytest.param(with_("process.args", []), "process.args", "must not be empty", id="no-args"),
         pytest.param(with_("process.cwd", "a/b"), "process.cwd", '"a/b" is not an absolute path', id="relative"),
         pytest.param(with_("process.cwd", "a\nb"), "process.cwd", '"a\\nb" is not an absolute path', id="newline"),

@@ -97,6 +97,12 @@ def test_load_gives_an_incomplete_container_when_nothing_is_written_yet(
     assert home.load("box").record["complete"] is False
 
 
+def damaged_directory(**wrong: object) -> bytes:
+    """A state.json with one directory, in which something is *wrong*."""
+    directory = {"version": 1, "names": ["cpu"], "mount": "/m", "path": "/m/a", "created": [], **wrong}
+    return json.dumps({"cgroup": {"rootless": False, "directories": [directory]}}).encode()
+
+
 def test_load_keeps_what_a_newer_version_wrote_and_fills_what_an_older_did_not(
     home: store.Store, container: Container
 ) -> None:
@@ -113,6 +119,15 @@ def test_load_keeps_what_a_newer_version_wrote_and_fills_what_an_older_did_not(
         pytest.param(b"\xff\xfe{}", id="not UTF-8"),
         pytest.param(b"\0" * 4096, id="zeros, as after a crash"),
         pytest.param(b"[]", id="an array"),
+        pytest.param(b'{"cgroup": {"a": 1}}', id="no cgroup"),
+        pytest.param(b'{"cgroup": {"rootless": false, "directories": [7]}}', id="no directory"),
+        pytest.param(damaged_directory(version=3), id="no such version"),
+        pytest.param(damaged_directory(names=[{}]), id="no controller"),
+        pytest.param(damaged_directory(path=None), id="no path"),
+        pytest.param(damaged_directory(alone=True), id="too much"),
+        pytest.param(b'{"cgroup": {"rootless": false, "directories": [], "unit": {"name": "a"}}}', id="half a unit"),
+        pytest.param(b'{"intelRdt": {"path": "/a"}}', id="half a CLOS"),
+        pytest.param(b'{"privatePids": 0}', id="no boolean"),
         pytest.param(b"null", id="null"),
         pytest.param(b'"text"', id="a string"),
         pytest.param(b"{} {}", id="two objects"),

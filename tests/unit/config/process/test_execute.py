@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pyoci.config.process import execute
-from pyoci.errors import ConfigError, StepError
+from pyoci.errors import StepError
 from tests.support.fake_init import fake_init
 
 PASSWD = [b"root:x:0:0::/root:/bin/sh", b"", b"# x", b"short:x:7", b"web:x:33:33:Web:/srv/www:/bin/false",
@@ -89,15 +89,6 @@ def test_prepare_keeps_the_last_value_when_a_name_is_given_twice():
     init = an_init(env=("A=1", "B=", "A=2=3"))
     execute.prepare(init)
     assert init.environment == {"A": "2=3", "B": ""}
-
-
-@pytest.mark.parametrize(
-    ("field", "values"), [("env", {"env": ("A=1", "B=\ud800")}), ("args", {"args": ("x", "\ud801" * 2)})]
-)
-def test_prepare_refuses_half_a_surrogate_pair(field, values):
-    with pytest.raises(ConfigError) as caught:
-        execute.prepare(an_init(**values))
-    assert caught.value.field == f"process.{field}[1]"
 
 
 @pytest.mark.parametrize(
