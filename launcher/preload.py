@@ -67,9 +67,10 @@ def resume(arguments: list[bytes], variables: list[bytes]) -> NoReturn:
     cli.main()
 
 
+os.register_at_fork = lambda **_: None  # what threading and random would do in each process; nobody uses them in two
 sys.meta_path.insert(0, Compiled)
 sys.path[:0] = Compiled.places
-for name in (*Compiled.modules, *Compiled.late, *INDIRECT):
+for name in (*Compiled.late, *INDIRECT, *Compiled.modules):  # ours last, so that they lie together
     __import__(name)
 
 from pyoci import cli, record  # noqa: E402 (there they are)
