@@ -124,7 +124,11 @@ class Criu:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up, upon which it ends, and wait for that."""
+        """Hang up, upon which it ends, and wait for that.
+
+        So does the kernel when we are killed. A signal at our death would be worse (PR_SET_PDEATHSIG): it would leave
+        the container's processes stopped, with code of criu's in them. When it finds the line dead, it lets them go.
+        """
         self._socket.close()
         while self.directories:
             os.close(self.directories.pop())

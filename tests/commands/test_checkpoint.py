@@ -7,9 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import pyoci
+from pyoci.syscalls import process
 from tests.support.checkpoints import Images
 from tests.support.container import Container
 from tests.support.pipes import COUNTER, Pipes
@@ -17,8 +21,7 @@ from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.support.hook import HookScript
     from tests.support.runtime import Runtime
@@ -27,19 +30,6 @@ if TYPE_CHECKING:
 _CONNECTED = "nc -l -p 8000 -e cat & until nc 127.0.0.1 8000 2>/dev/null; do :; done"
 _criu = pytest.mark.needs("criu")
 pytestmark = pytest.mark.timeout(150)
-
-
-@pytest.fixture
-def images(place: Path) -> Images:
-    """Where images go."""
-    return Images(place / "images")
-
-
-@pytest.fixture
-def pipes() -> Iterator[Pipes]:
-    """The streams of the container."""
-    with Pipes() as made:
-        yield made
 
 
 @pytest.fixture
@@ -163,6 +153,41 @@ def test_leaves_memory_behind_until_it_is_asked_for(
             print(process.communicate())
         print(images.log("dump.log")[-3000:])
         other.remove()
+
+
+# The runtime, as a library; it dies where criu tells it that the container is frozen.
+_DYING = """
+import os, signal, sys
+import pyoci
+from pyoci.runtime import checkpoint
+
+def die(script, _options):
+    if script == "network-lock":
+        print(open(f"/proc/self/task/{os.getpid()}/children").read(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+checkpoint._meet = die
+pyoci.checkpoint(sys.argv[1], sys.argv[2], image_path=sys.argv[3])
+"""
+
+
+@_criu
+@pytest.mark.differs("about pyoci's own library")
+def test_criu_gives_up_and_ends_when_the_runtime_is_killed(
+    counter: Container, pipes: Pipes, images: Images, runtime: Runtime
+) -> None:
+    """Nobody may kill it along: the container's processes are stopped, and it has code of its own in them."""
+    words = [sys.executable, "-c", _DYING, str(runtime.root), counter.id, str(images.path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(pyoci.__file__).parents[1])}
+
+    died = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment, check=False)
+
+    assert died.returncode == -signal.SIGKILL
+    (criu,) = map(int, died.stdout.split())
+    wait_for(lambda: (process.stat(criu) or [b"Z"])[0] == b"Z", "the end of criu")
+    assert counter.status == "running"
+    assert pipes.ask("b") == "2 b"
+    images.take(counter).ok()
 
 
 @_criu

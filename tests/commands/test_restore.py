@@ -19,26 +19,13 @@ from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.support.hook import HookScript
     from tests.support.runtime import Runtime
     from tests.support.terminal import ConsoleSocket
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.needs("criu")]
-
-
-@pytest.fixture
-def images(place: Path) -> Images:
-    """Where images go."""
-    return Images(place / "images")
-
-
-@pytest.fixture
-def pipes() -> Iterator[Pipes]:
-    """The streams of the restored container."""
-    with Pipes() as made:
-        yield made
 
 
 def count(container: Container, *options: str, script: str = COUNTER, global_options: tuple[str, ...] = ()) -> None:
