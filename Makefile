@@ -92,8 +92,8 @@ engines: $(VENV)/.installed ## podman, buildah, containerd and docker with it, i
 	@tools/packages --idle $(ENGINES)
 	$(PYTEST) --dist loadfile tests/engines $(ARGS)
 
-faults: $(VENV)/.installed $(VENV)/.tested ## death and refusal at every system call, and much at once (EVERY=, OPERATIONS=)
-	EVERY=$(EVERY) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults/test_killed.py tests/faults/test_refused.py \
+faults: $(VENV)/.installed $(VENV)/.tested ## death and refusal at every system call, and much at once (EVERY=, OPERATIONS=, SEED=)
+	EVERY=$(EVERY) SEED=$(SEED) OPERATIONS=$(OPERATIONS) $(PYTEST) tests/faults/test_killed.py tests/faults/test_refused.py \
 		tests/faults/test_exhausted.py tests/faults/test_at_once.py $(ARGS)
 
 fuzz: $(VENV)/.installed $(VENV)/.tested ## what nobody writes: configurations, processes, hooks, cgroups, ids, state files (CONFIGS=, CREATES=, SEED=)

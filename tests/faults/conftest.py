@@ -1,4 +1,4 @@
-"""How much of the faults is tried: EVERY=1 takes every system call, and not one in EVERY."""
+"""How much of the faults is tried: EVERY=1 takes every system call, and not one in EVERY; SEED says which."""
 
 from __future__ import annotations
 

@@ -18,6 +18,13 @@ def locked() -> dict[str, str]:
     return dict(line.split()[0].split("==") for line in lines)
 
 
+def test_what_was_read_is_what_is_locked() -> None:
+    """SECURITY.md says what each library does as root: a new version has to be read again."""
+    text = (TOP / "SECURITY.md").read_text()
+
+    assert [one for one in locked().items() if " ".join(one) not in text] == []
+
+
 def test_lock_has_what_the_wheel_asks_for() -> None:
     config = configparser.ConfigParser()
     config.read(TOP / "setup.cfg")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from typing import Any
 
 import jsonschema
@@ -285,3 +287,10 @@ def _properties(schema_: dict[str, Any], path: str) -> list[tuple[str, dict[str,
     for name, entry in schema_.get("$defs", {}).items():
         found += _properties(entry, name)
     return found
+
+
+@pytest.mark.parametrize("name", ["config", "state", "features"])
+def test_schema_refers_to_nothing_outside(name: str) -> None:
+    """jsonschema would fetch it from the network, as root."""
+    text = json.dumps(schema.load(name))
+    assert re.findall(r'"\$(?:dynamicR|r)ef": "(?!#)', text) == []
