@@ -81,6 +81,8 @@ def run(kind: str, hooks: tuple[Hook, ...], state: dict[str, object]) -> None:
         except OSError as error:
             reason = f"fork/exec {hook.path}: {str(error.strerror).lower()}"
             raise _error(kind, place, hook, reason, error.errno) from error
+        except ValueError as error:  # Python starts nothing whose args[0] is empty
+            raise _error(kind, place, hook, f"fork/exec {hook.path}: {error}") from error
         if status is None:
             raise _error(kind, place, hook, f"timed out after {hook.timeout} s and was killed{_quoted(output)}")
         if status:

@@ -146,7 +146,7 @@ def _recall(container: Container, *names: str) -> bool:
             raise _damaged(container, f"{name} is {record[name]!r}")
     for name, is_sound in (("cgroup", _is_cgroup), ("intelRdt", _is_resctrl_group)):
         if record.get(name) and not is_sound(record[name]):
-            raise _damaged(container, f"{name} is {record[name]!r}")
+            raise _damaged(container, f"{name} is not what was written")
     container.record.update(record)
     return True
 

@@ -332,6 +332,16 @@ def test_hook_is_killed_and_has_failed_when_its_time_is_over(container: Containe
     assert not [line for line in processes_naming("sleep 999") if "pytest" not in line]
 
 
+@pytest.mark.differs("others start it")
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer"])
+def test_hook_needs_a_name_to_be_called_by(container: Container, kind: str) -> None:
+    container.bundle.config["hooks"] = {kind: [{"path": "/bin/true", "args": [""]}]}
+
+    result = container.create().failed("hook #0: fork/exec /bin/true: ")
+
+    assert "internal error" not in result.stderr
+
+
 @pytest.mark.clause("hooks.timeout")
 @pytest.mark.parametrize("kind", ["createRuntime", "createContainer"])
 @pytest.mark.parametrize("timeout", [2**31, 2**33])
