@@ -2,8 +2,8 @@
 
 A process on its way into a container still is the interpreter, and the container's root may reach its file by
 /proc/PID/exe, or as a program called /proc/self/exe: to change it, and so what the host's root will run. The launcher
-sees to that before the interpreter starts (launcher/protect.c); this is for the script bin/pyoci, which can only start it
-once more. Whoever imports pyoci as a library runs an interpreter of their own, see SECURITY.md.
+sees to that before the interpreter starts (launcher/protect.c); this is for the script bin/pyoci, which can only start
+it once more. Whoever imports pyoci as a library runs an interpreter of their own, see SECURITY.md.
 """
 
 from __future__ import annotations

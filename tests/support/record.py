@@ -279,7 +279,7 @@ class Recorder:
         if other:
             known.append((other["argv"][-1], "@OTHER@"))
         host = socket.gethostname()
-        known.append((f"HOSTNAME={host}", "HOSTNAME=@HOST@"))
+        known += [(f"HOSTNAME={host}", "HOSTNAME=@HOST@"), (f"hostname: {host}", "hostname: @HOST@")]
         if first["config"].get("hostname") == host:
             first["config"]["hostname"] = "@HOST@"
         return [*sorted(known, key=lambda pair: -len(pair[0])), (engines.HOME, "@ENGINE@")]
