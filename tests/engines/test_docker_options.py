@@ -130,7 +130,8 @@ def test_a_privileged_container_may_do_anything(box: DockerContainer) -> None:
         pytest.param(("--cpuset-cpus=0", "--cpuset-mems=0"), {"cpuset.cpus": "0", "cpuset.mems": "0"}, id="cpuset"),
         pytest.param(("--device-read-bps=/dev/loop0:1mb", "--device-write-iops=/dev/loop0:9"),
                      {"blkio.throttle.read_bps_device": "7:0 1048576", "blkio.throttle.write_iops_device": "7:0 9",
-                      "io.max": "7:0 rbps=1048576 wbps=max riops=max wiops=9"}, id="block-io"),
+                      "io.max": "7:0 rbps=1048576 wbps=max riops=max wiops=9"}, id="block-io",
+                     marks=pytest.mark.needs("docker-throttles")),
         pytest.param(("--pids-limit=17",), {"pids.max": "17"}, id="pids"),
     ],
 )

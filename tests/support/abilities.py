@@ -145,6 +145,11 @@ def _checkpoints(*options: str) -> bool:
     return done.returncode == 0 and "OFF" not in done.stderr
 
 
+def _docker_throttles() -> bool:
+    """Whether docker's client is none of those that drop the option. Raises OSError."""
+    return " 26." not in subprocess.check_output(["docker", "--version"], text=True)
+
+
 def _podman() -> int:
     """podman's major version. Raises OSError."""
     return int(subprocess.check_output(["podman", "--version"], text=True).split()[2].partition(".")[0])
@@ -232,6 +237,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "buildah": (lambda: shutil.which("buildah") is not None, "the buildah binary"),
     "containerd": (lambda: shutil.which("containerd") is not None, "the containerd binary"),
     "docker": (lambda: shutil.which("dockerd") is not None, "the dockerd binary"),
+    "docker-throttles": (_docker_throttles, "a docker client that passes --device-read-bps on: 26.1 forgets it"),
     "newuidmap": (lambda: shutil.which("newuidmap") is not None, "newuidmap, from the package uidmap"),
     "cni": (lambda: Path("/usr/lib/cni/bridge").exists(), "the plug-ins of containernetworking-plugins"),
     "grpc": (lambda: importlib.util.find_spec("grpc_tools") is not None, "the Python package grpcio-tools"),
