@@ -23,7 +23,7 @@ def test_labels_apply_to_the_program_and_to_what_is_mounted(container: Container
     container.bundle.process["selinuxLabel"] = label
     container.bundle.linux["mountLabel"] = file_label
 
-    lines = container.output("cat /proc/self/attr/current; grep ' /dev ' /proc/self/mounts").splitlines()
+    lines = container.output("cat /proc/self/attr/current; echo; grep ' /dev ' /proc/self/mounts").splitlines()
 
     assert lines[0].rstrip("\0") == label
     assert f'context="{file_label}"' in lines[1]
