@@ -75,12 +75,13 @@ def test_mounts_below_are_mapped_when_the_option_is_recursive(
     container: Container, place: Path, option: str, inner: str
 ) -> None:
     tree = place / "tree"
-    tree.mkdir()
+    for directory in (tree, place / "outer/inner", place / "inner"):
+        directory.mkdir(parents=True)
     add(container, tree, "rbind", option, uidMappings=mapping(0, 7), gidMappings=mapping(0, 8))
     container.bundle.script("stat -c %u:%g /m/file /m/inner/file")
     script = (
-        f"mount --make-rprivate / && mount -t tmpfs outer {tree} && mkdir {tree}/inner && "
-        f'mount -t tmpfs inner {tree}/inner && touch {tree}/file {tree}/inner/file && exec "$@"'
+        f"mount --make-rprivate / && mount --bind {place}/outer {tree} && "
+        f'mount --bind {place}/inner {tree}/inner && touch {tree}/file {tree}/inner/file && exec "$@"'
     )
 
     seen = container.run(prefix=["unshare", "--mount", "sh", "-c", script, "-"]).ok().output.split()

@@ -117,8 +117,10 @@ def processes_naming(text: str) -> list[str]:
             status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        # A zombie is not the runtime's: its parent, or process 1, has yet to wait for it.
-        if status != "Z" and int(pid) != os.getpid() and (text in words or text in groups):
+        # A zombie is not the runtime's: its parent, or process 1, has yet to wait for it. Nor is the process by which a
+        # v1 kernel tells systemd that a cgroup is empty.
+        ours = status != "Z" and int(pid) != os.getpid() and "systemd-cgroups-agent" not in words
+        if ours and (text in words or text in groups):
             found.append(f"{pid} {words}")
     return found
 
