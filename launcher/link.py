@@ -30,7 +30,7 @@ COMPILE = (
 # At a fixed address, as Debian's interpreter is: pointers in the image are right before the start.
 _LINK = ("-static", "-fno-pie", "-no-pie", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s", "-Wl,--no-warnings",
          *(f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "free")))
-_SOURCES = ("python.c", "protect.c", "memory.c", "calls.c", "json.c", "seccomp.c", "absent.c")
+_SOURCES = ("python.c", "protect.c", "memory.c", "immortal.c", "calls.c", "json.c", "seccomp.c", "absent.c")
 _IMPORTED = ("jeepney", "jsonschema")
 _C_LIBRARY = ("-lm", "-ldl")
 VERSIONS = ("3.11", "3.13")

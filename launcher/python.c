@@ -16,6 +16,7 @@
 #include <Python.h>
 #include <internal/pycore_runtime.h>
 
+#include "immortal.h"
 #include "memory.h"
 #include "protect.h"
 
@@ -128,6 +129,7 @@ static int make_image(int argc, char **argv)
     if (!resume)
         fail("the script has no function to resume with");
     interrupt = PyOS_getsig(SIGINT);
+    make_all_immortal();
     thread = PyEval_SaveThread();
     replace_constructors();
     is_image = 1;
