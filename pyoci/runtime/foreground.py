@@ -69,9 +69,23 @@ class Foreground:
         self._watched[fd] = action
 
     def wait_for(self, pid: int) -> int:
-        """Forward until *pid*, a child of ours, ends: its exit status, or 128 + its signal."""
+        """Forward until *pid*, a child of ours, ends: its exit status, or 128 + its signal.
+
+        Of its end a pidfd tells, too: a signal is lost when the pipe is full, or the kernel has no memory for a byte.
+        """
         self._pid = pid
+        ended = os.pidfd_open(pid)
+        try:
+            status = self._attend(ended)
+        finally:
+            os.close(ended)
+        self._drain()
+        return status if status >= 0 else 128 - status
+
+    def _attend(self, ended: int) -> int:
+        """Forward until *ended* is: its exit status, negative for a signal."""
         poll = select.poll()
+        poll.register(ended, select.POLLIN)
         poll.register(self._signals, select.POLLIN)
         for fd in self._watched:
             poll.register(fd, select.POLLIN)
@@ -90,8 +104,9 @@ class Foreground:
                     poll.unregister(fd)
             if self._signals in ready:
                 status = self._receive()
-        self._drain()
-        return status if status >= 0 else 128 - status
+            if ended in ready and status is None:
+                status = self._reap()
+        return status
 
     def _receive(self) -> int | None:
         """Act on the signals that came; the exit status when one of them was the end."""

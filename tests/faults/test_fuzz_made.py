@@ -12,6 +12,7 @@ import pytest
 from tests.faults.fuzzing import SHARES, chooser, creates
 from tests.faults.mutation import ODD_NAMES, mutated, odd_text, recorded, recorded_processes
 from tests.support.container import leftovers
+from tests.support.recorded import filled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +119,11 @@ def test_every_exec_succeeds_or_fails_in_one_line(share: int, container: Contain
 
 def hook(chosen: random.Random) -> dict[str, Any]:
     """A hook that says what nobody expects, or is none."""
+    # A script with a few letters changed could write anywhere: only its name is.
+    whole = {"path": "/bin/sh", "args": ["sh", "-c", "SCRIPT"], "env": ["PATH=/bin:/usr/bin"], "timeout": 10}
     script = "; ".join(chosen.choice(_HOOK_LINES) for _ in range(chosen.randint(1, 3)))
-    whole = {"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin"], "timeout": 10}
-    return mutated([whole], chosen) if chosen.random() < 0.4 else whole
+    made: dict[str, Any] = filled(mutated([whole], chosen) if chosen.random() < 0.4 else whole, {"SCRIPT": script})
+    return made
 
 
 @shares

@@ -124,7 +124,8 @@ static int follow(pid_t first)
         pid_t pid = waitpid(-1, &status, __WALL);
         if (late) {
             for (int i = 0; i < born; i++)
-                kill(processes[i].pid, SIGKILL);
+                if (processes[i].pid) /* 0 would be all of our own group, with whoever called us */
+                    kill(processes[i].pid, SIGKILL);
             return HANGS;
         }
         if (pid < 0)
