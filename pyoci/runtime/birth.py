@@ -87,16 +87,19 @@ class Birth:
         steps.take(self._inside, self.init)
         if self._waits:
             self._say("ready")
-            self.init.channel.close()
-            exec_fifo.wait_for_start(self.init)
-        else:
-            self.init.channel.send({"ready": True})
-        _exit_with(self._start, self._report_start if self._waits else self._report)
+            _exit_with(self._start_when_told, self._report_start)
+        self.init.channel.send({"ready": True})
+        _exit_with(self._start, self._report)
 
     def _say(self, what: str) -> None:
         """Tell the runtime, and wait until it has noted it."""
         self.init.channel.send({what: True})
         self.init.channel.wait(what)
+
+    def _start_when_told(self) -> None:
+        self.init.channel.close()
+        exec_fifo.wait_for_start(self.init)
+        self._start()
 
     def _start(self) -> None:
         steps.take(self._start_steps, self.init)

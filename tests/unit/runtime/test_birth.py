@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pyoci.errors import StepError
@@ -19,5 +21,24 @@ def test_refuses_another_birth_when_init_is_born() -> None:
         birth._meet({"born": True}, [])
 
     assert birth.pid == 5
+    init.channel.close()
+    birth._channel.close()
+
+
+def test_what_fails_before_the_word_of_start_is_told_where_start_listens() -> None:
+    listen, told = os.pipe()
+    init = fake_init(start_fd=told, result_fd=told)  # it can be written to, and not be read from
+    birth = Birth(init, (), (), ())
+    if (pid := os.fork()) == 0:
+        birth._say = lambda _: None  # type: ignore[method-assign]  # nobody answers
+        try:
+            birth._be_init()
+        finally:
+            os._exit(9)
+    os.close(told)
+    os.waitpid(pid, 0)
+
+    assert b"start: bad file descriptor" in os.read(listen, 4096)
+    os.close(listen)
     init.channel.close()
     birth._channel.close()
