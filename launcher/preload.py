@@ -67,11 +67,13 @@ def resume(arguments: list[bytes], variables: list[bytes]) -> NoReturn:
     cli.main()
 
 
-os.register_at_fork = lambda **_: None  # what threading and random would do in each process; nobody uses them in two
+# What threading and random would do in each process is for nobody: there are no threads, and no dice.
+register, os.register_at_fork = os.register_at_fork, lambda **_: None
 sys.meta_path.insert(0, Compiled)
 sys.path[:0] = Compiled.places
 for name in (*Compiled.late, *INDIRECT, *Compiled.modules):  # ours last, so that they lie together
     __import__(name)
+os.register_at_fork = register
 
 from pyoci import cli, record  # noqa: E402 (there they are)
 from pyoci.config import schema  # noqa: E402 (as above)
