@@ -103,20 +103,26 @@ def test_the_script_says_so_when_its_library_is_gone(place: Path) -> None:
     assert finished.stderr.count("\n") == 1
 
 
+@pytest.fixture(scope="module")
+def lonely(program: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the program, a bundle that has to be explained, and places for the kernel's file systems."""
+    root = tmp_path_factory.mktemp("lonely")
+    for name in ("bin", "dev", "proc", "run", "sys", "tmp"):
+        (root / name).mkdir()
+    shutil.copy2(program, root / "bin/pyoci")
+    bundle = Bundle(root / "bundle")
+    bundle.config["process"]["args"] = [5]  # jsonschema explains
+    bundle.write()
+    return root
+
+
 @pytest.mark.needs("root", "launcher")
 @pytest.mark.parametrize("words", [
     *[(command, "--help") for command in COMMANDS], ("--help",), ("--version",), ("features",), ("list",),
     ("completion", "bash"), ("nonsense",), ("spec",), ("run", "--bundle", "/bundle", "one"),
 ], ids=" ".join)  # fmt: skip
-def test_the_program_needs_nothing_else(program: str, place: Path, words: tuple[str, ...]) -> None:
+def test_the_program_needs_nothing_else(program: str, lonely: Path, place: Path, words: tuple[str, ...]) -> None:
     """In a root where there is nothing but a kernel's file systems, it says and does what it does here."""
-    lonely = place / "lonely"
-    for name in ("bin", "dev", "proc", "run", "sys", "tmp"):
-        (lonely / name).mkdir(parents=True)
-    shutil.copy2(program, lonely / "bin/pyoci")
-    bundle = Bundle(lonely / "bundle").args("true")
-    bundle.config["process"]["args"] = [5]  # jsonschema explains
-    bundle.write()
     mounts = "for name in dev proc sys; do mount --rbind /$name $0/$name; done"
     inside = f'{mounts}; cd $0/tmp; exec chroot $0 /bin/pyoci "$@"'
 
