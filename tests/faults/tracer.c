@@ -53,6 +53,8 @@ static struct process *known(pid_t pid)
 
 static void refuse(struct process *process, long call)
 {
+    if (call == SYS_exit_group || call == SYS_exit || call == SYS_rt_sigreturn)
+        return; /* they have no failure; and which call has a number differs, with the moment at which a signal comes */
     process->refused = atoi(action);
     if (call != SYS_close)
         ptrace(PTRACE_POKEUSER, process->pid, offsetof(struct user_regs_struct, orig_rax), -1L);
