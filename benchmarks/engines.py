@@ -9,6 +9,7 @@ import subprocess
 from benchmarks import measure
 from benchmarks.measure import Series, in_turn
 from benchmarks.runtimes import minimal
+from tests.support.container import cgroups_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.runtimes import Runtime
 
 _IMAGE = "localhost/pyoci-bench"
+_PARENT = "libpod_parent"
 _OPTIONS = ("--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")  # not all roots may raise limits
 
 
@@ -25,6 +27,7 @@ def measured(runtimes: Mapping[str, Runtime], place: Path, rounds: int) -> Itera
     """podman's whole command, where podman is installed."""
     if not shutil.which("podman"):
         return
+    before = set(cgroups_named(_PARENT))
     podman = ["podman", "--root", str(place / "storage"), "--runroot", str(place / "run"), "--cgroup-manager=cgroupfs"]
     rootfs = minimal(place / "image", "true") / "rootfs"
     with subprocess.Popen(["tar", "-C", rootfs, "-c", "."], stdout=subprocess.PIPE) as archive:
@@ -41,5 +44,8 @@ def measured(runtimes: Mapping[str, Runtime], place: Path, rounds: int) -> Itera
                 series.add(name, measure.run(commands[name]).wall * 1000)
     finally:
         subprocess.run([*podman, "rmi", "--force", _IMAGE], capture_output=True, check=False)
+        for parent in set(cgroups_named(_PARENT)) - before:  # podman's own, in which its containers were
+            for directory, _, _ in os.walk(parent, topdown=False):
+                os.rmdir(directory)
     if able:
         yield series

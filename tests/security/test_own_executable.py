@@ -79,6 +79,23 @@ def test_init_is_executed_from_a_sealed_copy_when_a_user_may_not_mount(
     assert writing_afterwards(own_copy, **who) == errno.EPERM
 
 
+@pytest.mark.needs("root", "userns", "launcher")
+def test_a_filter_is_kept_for_the_next_sealed_copy(own_copy: Container, place: Path) -> None:
+    own_copy.bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["uselib"], "action": "SCMP_ACT_ERRNO"}],
+    }  # fmt: skip
+    who = as_user(own_copy, place)
+    seen = []
+
+    for _ in range(2):
+        own_copy.runtime("create", "--bundle", own_copy.bundle.path, own_copy.id, **who).ok()
+        (kept,) = (place / "pyoci.cache").iterdir()
+        seen.append(kept.stat().st_ino)  # another one when it is written anew
+        own_copy.runtime("delete", "--force", own_copy.id, **who).ok()
+
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.needs("root", "launcher")
 def test_a_container_that_grasps_at_those_who_enter_changes_nothing(container: Container, program: str) -> None:
     """Its root opens the program of every process that comes along, to read or to write, and keeps what it gets."""

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _LIBRARY = "libseccomp.so.2"
 _UNKNOWN_CALL = -1  # __NR_SCMP_ERROR
+# Stands for the libseccomp that is built in: drawn once, when the image is made of which each process goes on. The file
+# of the program would not do, for it may be a copy in memory.
+_MADE = os.urandom(16).hex().encode() if BUILT_IN else b""
 _FORMAT = 1  # of the files in the cache
 _MOST_FILES = 64
 _OTHERS_MAY_WRITE = 0o022
@@ -181,7 +184,7 @@ def _kept(path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
             library, _, program = file.readall().partition(b"\n")
-        return program if library == _identity(library.split(b" ")[0]) else b""
+        return program if library == (_MADE or _identity(library.split(b" ")[0])) else b""
     except OSError:
         return b""
 
@@ -191,13 +194,11 @@ def _keep(cache_dir: str, path: str, program: bytes) -> None:
     if len(names := os.listdir(cache_dir)) >= _MOST_FILES:
         for name in names:
             os.unlink(f"{cache_dir}/{name}")
-    files.replace(path, _identity(_library()) + b"\n" + program, 0o600)
+    files.replace(path, (_MADE or _identity(_library())) + b"\n" + program, 0o600)
 
 
 def _library() -> bytes:
-    """The path of the libseccomp that is loaded, which may be this program."""
-    if BUILT_IN:
-        return b"/proc/self/exe"
+    """The path of the libseccomp that is loaded."""
     with open("/proc/self/maps", "rb") as maps:
         return next(line.split()[-1] for line in maps if b"/libseccomp." in line)
 
