@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import abilities, installed
+from tests.support import abilities, installed, mountinfo
 from tests.support.bundle import Bundle
 from tests.support.container import Container, end_processes, leftovers
 from tests.support.hook import HookScript
@@ -103,6 +103,9 @@ def base() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="pyoci-tests-"))
     path.chmod(0o755)
     yield path
+    mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_text())
+    left = [mount for mount in mounts if mount.startswith(f"{path}/")]
+    assert not left, f"tests left mounts, whose files are not to be removed: {left}"
     shutil.rmtree(path)
 
 

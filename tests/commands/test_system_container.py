@@ -76,7 +76,9 @@ def debian(place: Path, first_id: int) -> Iterator[Path]:
     for path in (root, upper, work, lower):
         path.mkdir()
     os.chown(upper, first_id, first_id)
-    _mount("--bind", "/", lower, *(["-o", f"X-mount.idmap=b:0:{first_id}:65536"] if first_id else []))
+    # Private: what other tests mount meanwhile would appear in it, and it could not be unmounted. Read-only: it is "/".
+    mapped = f",X-mount.idmap=b:0:{first_id}:65536" if first_id else ""
+    _mount("--make-private", "-o", f"bind,ro{mapped}", "/", lower)
     _mount("-t", "overlay", "overlay", root, "-o", f"lowerdir={lower},upperdir={upper},workdir={work}")
     units = root / "etc/systemd/system"
     shutil.rmtree(units)
