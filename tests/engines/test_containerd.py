@@ -453,10 +453,7 @@ def test_limits_are_changed_while_the_task_runs(task: Task) -> None:
     tasks("Update", request="UpdateTaskRequest", container_id=task.name, resources=document)
 
     tasks.close()
-    limits.assert_limits(engines.host_pid(task.name), {
-        "memory.limit_in_bytes": str(96 << 20), "memory.max": str(96 << 20), "cpu.cfs_quota_us": "25000",
-        "cpu.max": "25000 100000", "pids.max": "17",
-    })  # fmt: skip
+    limits.assert_limits(engines.host_pid(task.name), limits.files(memory=96, cpus=0.25, pids=17))
 
 
 def test_the_cgroup_is_the_one_asked_for(task: Task) -> None:

@@ -208,18 +208,12 @@ def test_limits_are_set_and_changed(pod: Pod) -> None:
     resources = {"memory_limit_in_bytes": 64 << 20, "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512}
     container = pod.start("sleep", "1000", resources={**resources, "oom_score_adj": 900})
     pid = engines.host_pid(container)
-    limits.assert_limits(pid, {
-        "memory.limit_in_bytes": str(64 << 20), "memory.max": str(64 << 20), "cpu.cfs_quota_us": "50000",
-        "cpu.max": "50000 100000",
-    })  # fmt: skip
+    limits.assert_limits(pid, limits.files(memory=64, cpus=0.5))
 
     pod.cri("UpdateContainerResources", container_id=container,
             linux={"memory_limit_in_bytes": 96 << 20, "cpu_period": 100000, "cpu_quota": 25000})
 
-    limits.assert_limits(pid, {
-        "memory.limit_in_bytes": str(96 << 20), "memory.max": str(96 << 20), "cpu.cfs_quota_us": "25000",
-        "cpu.max": "25000 100000",
-    })  # fmt: skip
+    limits.assert_limits(pid, limits.files(memory=96, cpus=0.25))
 
 
 def test_stats_count_what_it_uses(pod: Pod) -> None:

@@ -58,18 +58,12 @@ def test_a_pod_and_its_container_are_units(pod: Pod, containerd: ContainerdOfMac
     pid = engines.host_pid(container)
 
     assert limits.group(pid).endswith(f"/kubepods.slice/{_SLICE}/{unit}")
-    limits.assert_limits(pid, {
-        "memory.max": str(64 << 20), "memory.limit_in_bytes": str(64 << 20),
-        "cpu.max": "50000 100000", "cpu.cfs_quota_us": "50000",
-    })  # fmt: skip
+    limits.assert_limits(pid, limits.files(memory=64, cpus=0.5))
     assert pod.execute(container, "echo", "said").stdout == b"said\n"
     pod.cri("UpdateContainerResources", container_id=container,
             linux={"memory_limit_in_bytes": 96 << 20, "cpu_period": 100000, "cpu_quota": 25000})  # fmt: skip
     containerd.place.systemctl("daemon-reload")
-    limits.assert_limits(pid, {
-        "memory.max": str(96 << 20), "memory.limit_in_bytes": str(96 << 20),
-        "cpu.max": "25000 100000", "cpu.cfs_quota_us": "25000",
-    })  # fmt: skip
+    limits.assert_limits(pid, limits.files(memory=96, cpus=0.25))
     assert containerd.place.show(unit, "CPUQuotaPerSecUSec", "Delegate") == {
         "CPUQuotaPerSecUSec": "250ms", "Delegate": "yes",
     }  # fmt: skip

@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 _NEEDS = ("root", "systemd", "overlayfs", "docker")
 pytestmark = pytest.mark.needs(*_NEEDS)
 
-_FIRST = {
-    "memory.max": str(64 << 20), "cpu.max": "50000 100000", "pids.max": "33",
-    "memory.limit_in_bytes": str(64 << 20), "cpu.cfs_quota_us": "50000",
-}  # fmt: skip
-_SECOND = {
-    "memory.max": str(128 << 20), "cpu.max": "25000 100000", "pids.max": "50",
-    "memory.limit_in_bytes": str(128 << 20), "cpu.cfs_quota_us": "25000",
-}  # fmt: skip
 _UNIT = {"CPUQuotaPerSecUSec": "250ms", "TasksMax": "50", "Delegate": "yes"}
 
 
@@ -59,11 +51,11 @@ def test_limits_arrive_in_the_cgroup_and_in_its_unit(docker: DockerOfMachine, bo
     unit, pid = f"docker-{box.id}.scope", box.state["Pid"]
 
     assert limits.group(pid) == f"/system.slice/{unit}"
-    limits.assert_limits(pid, _FIRST)
+    limits.assert_limits(pid, limits.files(memory=64, cpus=0.5, pids=33))
     box("update", "--memory=128m", "--memory-swap=-1", "--cpus=0.25", "--pids-limit=50")
-    limits.assert_limits(pid, _SECOND)
+    limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=50))
     docker.place.systemctl("daemon-reload")
-    limits.assert_limits(pid, _SECOND)
+    limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=50))
     assert docker.place.show(unit, *_UNIT) == _UNIT
 
 

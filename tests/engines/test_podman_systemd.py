@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 _NEEDS = ("root", "systemd", "podman")
 pytestmark = [pytest.mark.needs(*_NEEDS), pytest.mark.usefixtures("nothing_left")]
 
-_FIRST = {
-    "memory.max": str(64 << 20), "cpu.max": "50000 100000", "pids.max": "33",
-    "memory.limit_in_bytes": str(64 << 20), "cpu.cfs_quota_us": "50000",
-}  # fmt: skip
-_SECOND = {
-    "memory.max": str(128 << 20), "cpu.max": "25000 100000", "pids.max": "33",
-    "memory.limit_in_bytes": str(128 << 20), "cpu.cfs_quota_us": "25000",
-}  # fmt: skip
 _UNIT = {"CPUQuotaPerSecUSec": "250ms", "TasksMax": "33", "Delegate": "yes"}
 _numbers = itertools.count()
 
@@ -68,11 +60,11 @@ def test_limits_arrive_in_the_cgroup_and_in_its_unit(podman: PodmanOfMachine, na
     pid = podman.pid(name)
     unit = limits.group(pid).rpartition("/")[2]
 
-    limits.assert_limits(pid, _FIRST)
+    limits.assert_limits(pid, limits.files(memory=64, cpus=0.5, pids=33))
     podman("update", "--memory=128m", "--cpus=0.25", name)
-    limits.assert_limits(pid, _SECOND)
+    limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=33))
     podman.place.systemctl("daemon-reload")
-    limits.assert_limits(pid, _SECOND)
+    limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=33))
     if podman.manager == "systemd":
         assert podman.place.show(unit, *_UNIT) == _UNIT
         memory = "MemoryMax" if abilities.has("cgroup2") else "MemoryLimit"

@@ -155,13 +155,7 @@ def test_task_has_the_limits_of_its_service(made: Belongings) -> None:
 
     (task,) = _running(made, service, 1)
 
-    limits.assert_limits(
-        host_pid(task),
-        {
-            "memory.limit_in_bytes": str(32 << 20), "memory.max": str(32 << 20), "pids.max": "20",
-            "cpu.cfs_quota_us": "50000", "cpu.max": "50000 100000",
-        },
-    )  # fmt: skip
+    limits.assert_limits(host_pid(task), limits.files(memory=32, cpus=0.5, pids=20))
 
 
 def test_secrets_and_configurations_are_files_of_the_task(made: Belongings) -> None:

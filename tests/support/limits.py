@@ -44,6 +44,15 @@ def limit(pid: int | str, name: str) -> str:
     return file.read_text().strip()
 
 
+def files(memory: int, cpus: float, pids: int | None = None) -> dict[str, str]:
+    """What files of v1 and v2 say where *memory* MiB and so many *cpus* and *pids* are allowed; for assert_limits."""
+    size, quota = str(memory << 20), int(cpus * 100_000)
+    found = {
+        "memory.limit_in_bytes": size, "memory.max": size, "cpu.cfs_quota_us": str(quota), "cpu.max": f"{quota} 100000",
+    }  # fmt: skip
+    return found if pids is None else {**found, "pids.max": str(pids)}
+
+
 def assert_limits(pid: int | str, expected: dict[str, str]) -> None:
     """Compare all files of *expected* that the host has; it names those of v1 and of v2, of which one is there."""
     files = {name: file for name in expected if (file := control_file(pid, name))}
