@@ -206,6 +206,7 @@ ABILITIES: dict[str, tuple[Callable[[], bool], str]] = {
     "pidfd-exit": (_remembers_exits, "a pidfd that knows the exit status (Linux 6.15)"),
     "sys_resource": (lambda: _may(_CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE"),
     "apparmor": (lambda: Path("/sys/kernel/security/apparmor").is_dir(), "AppArmor"),
+    "apparmor-parser": (lambda: shutil.which("apparmor_parser") is not None, "apparmor_parser, which loads profiles"),
     "acme-profile": (
         lambda: "acme_secure_profile" in Path("/sys/kernel/security/apparmor/profiles").read_text(),
         "an AppArmor profile for runtime-tools",
