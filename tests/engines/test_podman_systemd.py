@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support import abilities, limits
 from tests.support.engines import IMAGE
 from tests.support.machine import Machine, PodmanOfMachine, Session
+from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NEEDS = ("root", "systemd", "podman")
@@ -105,3 +107,20 @@ def test_a_pod_has_a_cgroup_of_its_own(podman: PodmanOfMachine, name: str) -> No
         assert re.search(rf"{pod}(\.slice)?/libpod-[^/]*$", group)
     else:  # the user owns nothing above the unit he is in
         assert re.search(r"/app\.slice/[0-9a-f]{64}$", group)
+
+
+@pytest.mark.timeout(1200)
+def test_leaves_no_unit_of_fifty_containers(podman: PodmanOfMachine, new_id: Callable[[], str]) -> None:
+    if podman.manager != "systemd":
+        pytest.skip("no units")
+    names = [new_id() for _ in range(50)]
+
+    with ThreadPoolExecutor(10) as workers:  # each is a process of podman's, of 50 MB
+        made = list(workers.map(lambda name: podman("run", "-d", f"--name={name}", "--network=none", IMAGE), names))
+    ids = {said.output for said in made}
+    scopes = [unit for unit in podman.place.units("libpod-*.scope") if not unit.startswith("libpod-conmon-")]
+    with ThreadPoolExecutor(10) as workers:
+        list(workers.map(lambda name: podman("rm", "--force", "--time=0", name), names))
+
+    assert {scope.removeprefix("libpod-").removesuffix(".scope") for scope in scopes} == ids
+    wait_for(lambda: not podman.place.units("libpod-*", "pyoci-*"), "no unit is left")

@@ -89,13 +89,17 @@ class Machine(Place):
         text = self.systemctl("show", unit, *(f"--property={name}" for name in names))
         return dict(line.split("=", 1) for line in text.splitlines())
 
+    def units(self, *patterns: str) -> set[str]:
+        """The units with such names, those that have failed among them."""
+        lines = self.systemctl("list-units", "--all", "--plain", "--no-legend", *patterns).splitlines()
+        return {line.split()[0] for line in lines}
+
     def inventory(self) -> set[str]:
         """The units, mounts, cgroups and processes there are of engines."""
-        units = self.systemctl("list-units", "--all", "--plain", "--no-legend", *_UNITS)
         mounts = [line.split()[4] for text in ("/merged ", "/shm ", "/rootfs ") for line in mounts_naming(text)]
         groups = [name for word in ("libpod-", "docker-", "cri-containerd-") for name in cgroups_named(word)]
         processes = [line for word in ("conmon ", "containerd-shim") for line in processes_naming(word)]
-        return {*(line.split()[0] for line in units.splitlines()), *mounts, *groups, *processes}
+        return {*self.units(*_UNITS), *mounts, *groups, *processes}
 
 
 class Session(Machine):
