@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import system_tree
 from tests.support.container import Container
 from tests.support.limits import MOUNT_POINT, places
 from tests.support.waiting import wait_for
@@ -25,42 +23,12 @@ pytestmark = [pytest.mark.needs("systemd", "cgroup2", "overlayfs", "idmap"), pyt
 _DOCUMENT = Path(__file__).parents[2] / "docs/system-containers.md"
 _SECONDS = 30
 _FIRST_ID = 100000
-_UNITS = {
-    "first.service": """
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/bin/sh -c 'echo first up >> /var/order'
-        ExecStop=/bin/sh -c 'echo first down >> /var/order'
-    """,
-    "second.service": """
-        [Unit]
-        Requires=first.service
-        After=first.service
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/bin/sh -c 'echo second up >> /var/order'
-        ExecStop=/bin/sh -c 'echo second down >> /var/order'
-    """,
-    "sleeper.service": """
-        [Service]
-        ExecStart=/bin/sleep infinity
-        MemoryMax=32M
-        TasksMax=7
-        User=daemon
-    """,
-}
 
 
 def documented() -> tuple[dict[str, Any], dict[str, Any]]:
     """The config.json of the document, and what it has besides for a user namespace."""
     config, mapped = re.findall(r"^```json\n(.*?)^```", _DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     return json.loads(config), json.loads(mapped)
-
-
-def _mount(*words: str | Path) -> None:
-    subprocess.run(["mount", *map(str, words)], check=True)
 
 
 @pytest.fixture(params=[0, _FIRST_ID], ids=["root", "user namespace"])
@@ -71,26 +39,9 @@ def first_id(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def debian(place: Path, first_id: int) -> Iterator[Path]:
-    """The root filesystem of this machine, seen through a layer of its own, without what is enabled here."""
-    root, upper, work, lower = (place / name for name in ("debian", "upper", "work", "lower"))
-    for path in (root, upper, work, lower):
-        path.mkdir()
-    os.chown(upper, first_id, first_id)
-    # Private: what other tests mount meanwhile would appear in it, and it could not be unmounted. Read-only: it is "/".
-    mapped = f",X-mount.idmap=b:0:{first_id}:65536" if first_id else ""
-    _mount("--make-private", "-o", f"bind,ro{mapped}", "/", lower)
-    _mount("-t", "overlay", "overlay", root, "-o", f"lowerdir={lower},upperdir={upper},workdir={work}")
-    units = root / "etc/systemd/system"
-    shutil.rmtree(units)
-    (units / "multi-user.target.wants").mkdir(parents=True)
-    for name, text in _UNITS.items():
-        (units / name).write_text(re.sub(r"^ +", "", text, flags=re.MULTILINE))
-        (units / "multi-user.target.wants" / name).symlink_to(f"../{name}")
-    for name in ("machine-id", "fstab"):
-        (root / "etc" / name).write_text("")
-    os.chown(root / "etc/machine-id", first_id, first_id)
-    yield root
-    subprocess.run(["umount", root, lower], check=True)
+    """The root filesystem, for that first id."""
+    with system_tree.layered(place, first_id) as root:
+        yield root
 
 
 @pytest.fixture(params=["cgroupfs", "systemd"])
@@ -136,5 +87,4 @@ def test_boots_serves_and_shuts_down_in_order(booted: Container, debian: Path, f
 
     booted.kill("SIGRTMIN+3").ok()
     wait_for(lambda: booted.status == "stopped", "the end of the shutdown", _SECONDS)
-    order = (debian / "var/order").read_text().splitlines()
-    assert order == ["first up", "second up", "second down", "first down"]
+    assert system_tree.order(debian) == ["first up", "second up", "second down", "first down"]

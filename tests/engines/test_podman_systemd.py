@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import abilities, limits
+from tests.support import abilities, limits, system_tree
 from tests.support.engines import IMAGE
 from tests.support.machine import Machine, PodmanOfMachine, Session
 from tests.support.waiting import wait_for
@@ -124,3 +124,30 @@ def test_leaves_no_unit_of_fifty_containers(podman: PodmanOfMachine, new_id: Cal
 
     assert {scope.removeprefix("libpod-").removesuffix(".scope") for scope in scopes} == ids
     wait_for(lambda: not podman.place.units("libpod-*", "pyoci-*"), "no unit is left")
+
+
+@pytest.fixture
+def system(podman: PodmanOfMachine, place: Path) -> Iterator[Path]:
+    """A root filesystem with systemd."""
+    if podman.place.user != "root":
+        pytest.skip("the root filesystem is root's")
+    with system_tree.layered(place) as root:
+        yield root
+
+
+@pytest.mark.needs("cgroup2", "overlayfs")
+@pytest.mark.timeout(600)
+def test_systemd_boots_in_it_and_shuts_down_in_order(podman: PodmanOfMachine, system: Path, name: str) -> None:
+    options = ["--systemd=always", "--network=none", "--rootfs", str(system)]
+    podman("run", "-d", f"--name={name}", *options, "/sbin/init")
+
+    def state() -> str:
+        return podman.attempt("exec", name, "systemctl", "is-system-running").output
+
+    wait_for(lambda: state() not in {"", "offline", "initializing", "starting"}, "the boot", 30)
+    assert state() == "running", podman("exec", name, "systemctl", "--failed").output
+    assert podman("exec", name, "systemctl", "is-active", "sleeper.service").output == "active"
+    podman("stop", "--time=300", name, timeout=300)
+
+    assert podman("inspect", "--format={{.State.Status}} {{.State.ExitCode}}", name).output == "exited 130"
+    assert system_tree.order(system) == ["first up", "second up", "second down", "first down"]
