@@ -44,6 +44,7 @@ CMD test -e $PGDATA/PG_VERSION || initdb --auth-local=trust --auth-host=scram-sh
     exec postgres -c listen_addresses=*
 """,
 }
+PACKAGES = tuple(_SERVE)
 
 
 def image(engine: Engine, package: str) -> str:

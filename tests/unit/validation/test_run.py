@@ -133,7 +133,7 @@ def test_writes_the_end_of_a_document(suite: Suite, monkeypatch: pytest.MonkeyPa
 
 
 def test_leaves_out_what_knows_cgroup_v1_only(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("good", "linux_cgroups_pids", "delete_resources"):
+    for name in ("good", "linux_cgroups_pids", "delete_resources", "delete_only_create_resources"):
         suite.add(name, f"echo {name} >> {tmp_path}/called", "echo ok 1", "echo 1..1")
     there = abilities.has
     monkeypatch.setattr(abilities, "has", lambda name: name != "cgroup1" and there(name))
