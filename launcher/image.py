@@ -17,10 +17,11 @@ from types import CodeType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _HERE = Path(__file__).resolve().parent
 _TOP = _HERE.parent
+PRACTICE = _HERE / "practice.py"
 LEFT_OUT = {
     "pyoci.__main__": "runs the command",
     "pyoci.importer": "imports bytecode",
@@ -39,6 +40,7 @@ _SEGMENTS, _SECTIONS, _SEGMENT_COUNT, _SECTION_COUNT, _SECTION_NAMES = 5, 6, 10,
 _SEGMENT = struct.Struct("=IIQQQQQQ")  # type, flags, offset, vaddr, paddr, filesz, memsz, align
 _PIECE = struct.Struct("=QQ")  # of memory: its address and size; its content follows
 _LOAD, _WRITABLE = 1, 2
+_SECONDS = 120  # where it takes 3
 
 
 def make(program: Path, target: Path, directory: Path) -> None:
@@ -46,14 +48,27 @@ def make(program: Path, target: Path, directory: Path) -> None:
 
     Intermediate files go into *directory*. Raises CalledProcessError, and ValueError for an unknown kind of program.
     """
-    directory = directory.resolve()
-    memory, modules = directory / "memory", directory / "modules"
+    memory, modules, noted = directory / "memory", directory / "modules", directory / "noted"
     code = compiled()
     modules.write_bytes(marshal.dumps((code, imported_late(code.values()), places())))
-    with modules.open("rb") as given:
-        subprocess.run([program.resolve(), _HERE / "preload.py", memory], check=True, env={}, cwd=_TOP, stdin=given)
+    command = [program.resolve(), _HERE / "preload.py"]
+    try:
+        run([*command, "-", PRACTICE], modules, noted)
+        run([*command, noted.resolve()], modules, memory)
+    except subprocess.SubprocessError as error:
+        sys.stderr.write(f"What the image writes to lies anywhere in it: {error}\n")
+        run(command, modules, memory)
     target.write_bytes(with_memory(program.read_bytes(), memory.read_bytes()))
     target.chmod(0o755)
+
+
+def run(command: Sequence[str | Path], given: Path, result: Path) -> None:
+    """Run *command* in the same surroundings each time: what differs would take memory."""
+    with given.open("rb") as stdin, result.open("wb") as stdout:
+        done = subprocess.run(command, env={}, cwd=_TOP, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                              text=True, timeout=_SECONDS, check=False)
+    sys.stderr.write(done.stderr)
+    done.check_returncode()
 
 
 def imported_late(modules: Iterable[CodeType]) -> list[str]:

@@ -8,6 +8,7 @@ which is slower and no worse.
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ COMPILE = (
 )
 # At a fixed address, as Debian's interpreter is: pointers in the image are right before the start.
 _LINK = ("-static", "-fno-pie", "-no-pie", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-s", "-Wl,--no-warnings",
-         *(f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "free")))
+         *(f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "free", "_Py_Deepfreeze_Init")))
 _SOURCES = ("python.c", "protect.c", "memory.c", "immortal.c", "calls.c", "json.c", "seccomp.c", "absent.c")
 _IMPORTED = ("jeepney", "jsonschema")
 _C_LIBRARY = ("-lm", "-ldl")
@@ -64,7 +65,8 @@ def build(target: Path, directory: Path, more: Sequence[str] = ()) -> None:
     Intermediate files go into *directory*. Raises CalledProcessError.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    told = [f'-DPREFIX="{sys.base_prefix}"', f'-DSTDLIB="{sysconfig.get_path("stdlib")}"']
+    told = [f'-DPREFIX="{sys.base_prefix}"', f'-DSTDLIB="{sysconfig.get_path("stdlib")}"',
+            f"-DHASH_SEED={1 + secrets.randbelow(2**32 - 1)}"]
     headers = [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
     edges = [_edge(name, directory) for name in ("first", "last")]
     sources = [str(_HERE / name) for name in _SOURCES]

@@ -7,6 +7,7 @@ environment or the host, or load a C module, which lies elsewhere in each proces
 
 from __future__ import annotations
 
+import _thread
 import gc
 import marshal
 import os
@@ -67,6 +68,7 @@ def resume(arguments: list[bytes], variables: list[bytes]) -> NoReturn:
     cli.main()
 
 
+del _thread.get_native_id  # which threading would remember
 # What threading and random would do in each process is for nobody: there are no threads, and no dice.
 register, os.register_at_fork = os.register_at_fork, lambda **_: None
 sys.meta_path.insert(0, Compiled)

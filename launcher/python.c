@@ -3,7 +3,7 @@
  * Every command of a runtime is a new process, so what counts is how soon the first line of ours runs. An interpreter
  * that starts makes some 100 types, imports modules, makes their classes and functions: 20,000 objects that are the same
  * each time. So this is done once, when pyoci is built: the interpreter, asked by image.py, runs preload.py, writes its
- * memory to a file and ends. image.py puts that memory into the executable. A process that is started from such an image
+ * memory to stdout and ends. image.py puts that memory into the executable. A process that is started from such an image
  * goes on where that one ended, as if it had been forked from it: to the interpreter it is the child of a fork.
  *
  * The program needs no other file. Nothing in the environment, the current directory or the user's home chooses code:
@@ -35,6 +35,7 @@ typedef void (*constructor)(void);
 extern constructor __init_array_start[], __init_array_end[]; /* the linker's */
 extern char first_data[], last_data[], first_bss[], last_bss[]; /* edge.c */
 
+#define ARGUMENTS 2  /* that Python is told: they are the same each time, for they take memory, too */
 #define RUNTIME ((char *)&_PyRuntime) /* CPython gives it a section of its own */
 
 static int is_image;
@@ -75,10 +76,25 @@ static void tell_paths(PyConfig *config)
     add_path(config, STDLIB); /* which preload.py takes away */
 }
 
+/* CPython's own allocator, for small objects, puts together those of a size. */
+static void use_pools(int wanted)
+{
+    static const PyMemAllocatorDomain DOMAINS[] = {PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
+    static PyMemAllocatorEx pools[2];
+    PyMemAllocatorEx plain;
+    PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &plain);
+    for (int i = 0; i < 2; i++) {
+        if (!wanted)
+            PyMem_GetAllocator(DOMAINS[i], &pools[i]);
+        PyMem_SetAllocator(DOMAINS[i], wanted ? &pools[i] : &plain);
+    }
+}
+
 static void initialize(int argc, char **argv)
 {
     PyObjectArenaAllocator arenas = {NULL, take_arena, give_arena_back};
     PyObject_SetArenaAllocator(&arenas);
+    use_pools(0);
     PyImport_AppendInittab("_pyoci", PyInit__pyoci);
     PyImport_AppendInittab("_seccomp", PyInit__seccomp);
 
@@ -91,6 +107,9 @@ static void initialize(int argc, char **argv)
     PyConfig_InitIsolatedConfig(&config);
     config.parse_argv = 0;
     config.site_import = 0;
+    config.use_frozen_modules = 0; /* for their objects lie where the compiler put them */
+    config.use_hash_seed = 1; /* the same each time that this program runs */
+    config.hash_seed = HASH_SEED;
     config.write_bytecode = 0;
     config.install_signal_handlers = 1; /* Ctrl-C is an exception, so that what was begun is undone */
     check(PyConfig_SetBytesArgv(&config, argc, argv));
@@ -113,30 +132,66 @@ static void replace_constructors(void)
         *entry = nothing;
 }
 
-/* python SCRIPT MEMORY: run SCRIPT, then write all variables to MEMORY. */
-static int make_image(int argc, char **argv)
+static void run(const char *path)
 {
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* the interpreter looks, and remembers */
-    open_region();
-    initialize(argc, argv);
-    FILE *script = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    FILE *script = fopen(path, "rb");
     if (!script)
-        fail("usage: python SCRIPT MEMORY");
-    if (PyRun_SimpleFileEx(script, argv[1], 1))
-        return EXIT_FAILURE;
+        fail(path);
+    if (PyRun_SimpleFileEx(script, path, 1))
+        exit(EXIT_FAILURE);
+}
+
+/* What an interpreter does that becomes an image, up to there. */
+static void prepare(char **argv)
+{
+    initialize(ARGUMENTS, argv);
+    run(argv[1]);
     resume = PyDict_GetItemString(PyModule_GetDict(PyImport_AddModule("__main__")), "resume");
     if (!resume)
         fail("the script has no function to resume with");
     interrupt = PyOS_getsig(SIGINT);
+    PyType_ClearCache(); /* for what is forgotten later is written to */
+    use_pools(1);
     make_all_immortal();
+}
+
+static void note_what_is_written_to(char **argv)
+{
+    if (!open_spread())
+        fail("mmap");
+    prepare(argv);
+    if (!watch())
+        fail("mprotect");
+    run(argv[ARGUMENTS + 1]);
+    if (!write_what_was_written_to(stdout))
+        fail("stdout");
+}
+
+static void make_image(char **argv)
+{
+    if (!open_region(argv[ARGUMENTS]))
+        fail(argv[ARGUMENTS]);
+    prepare(argv);
     thread = PyEval_SaveThread();
     replace_constructors();
     is_image = 1;
     char *const edges[][2] = {{first_data, last_data}, {first_bss, last_bss}, {RUNTIME, RUNTIME + sizeof _PyRuntime},
                               {(char *)__init_array_start, (char *)__init_array_end}};
-    if (!write_image(argv[2], edges, sizeof edges / sizeof *edges))
-        fail(argv[2]);
+    if (!write_image(stdout, edges, sizeof edges / sizeof *edges))
+        fail("stdout");
+}
+
+/* python SCRIPT [NOTED]: run SCRIPT, then write all variables to stdout, where what NOTED names lies together.
+ * python SCRIPT - PRACTICE: run SCRIPT, then PRACTICE, and name on stdout what that writes to. */
+static void make(int argc, char **argv)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* the interpreter looks, and remembers */
+    if (argc < ARGUMENTS || argc > ARGUMENTS + 2) {
+        fputs("usage: python SCRIPT [NOTED | - PRACTICE]\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    (argc == ARGUMENTS + 2 ? note_what_is_written_to : make_image)(argv);
     _exit(EXIT_SUCCESS);
 }
 
@@ -176,10 +231,17 @@ static int go_on(char **argv)
     return EXIT_FAILURE;
 }
 
+/* CPython 3.11: nor may strings be those of its frozen modules, which are spread over 70 pages. */
+int __wrap__Py_Deepfreeze_Init(void);
+int __wrap__Py_Deepfreeze_Init(void)
+{
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (!is_image)
-        return make_image(argc, argv);
+        make(argc, argv);
     clean_environment();
     protect(argv);
     prctl(PR_SET_NAME, "pyoci"); /* the kernel knows but a descriptor's number */

@@ -93,7 +93,7 @@ def _make_parent_private(path: str) -> None:
     """Make the mount *path* lies on private: pivot_root(2) refuses a shared one, and nothing may propagate to it."""
     while path:
         try:
-            mount.mount(None, path, None, mount.MS_PRIVATE)
+            mount.mount_setattr(mount.AT_FDCWD, path, 0, propagation=mount.MS_PRIVATE)
         except OSError as error:
             if error.errno != errno.EINVAL:  # not a mount point: look further up
                 raise

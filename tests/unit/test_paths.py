@@ -24,7 +24,7 @@ BY_PATH = frozenset(
         *("listdir", "scandir", "walk", "getxattr", "setxattr", "chdir", "chroot", "execve", "posix_spawn"),
         *("path.exists", "path.lexists", "path.isdir", "path.isfile", "path.islink", "path.samefile", "path.getsize"),
     )
-) | {"open", "mount.mount", "mount.umount2", "mount.pivot_root"}
+) | {"open", "mount.mount", "mount.mount_setattr", "mount.umount2", "mount.pivot_root"}
 BELOW_ROOT = "the container's directory below --root, which is the runtime's alone"
 HOST = "a path of the host, looked up by the runtime or before the pivot"
 RESCTRL = "resctrl, on the host"
@@ -93,6 +93,8 @@ def calls_by_path(path: Path) -> Iterator[tuple[str, str, int]]:
 
 def is_by_descriptor(call: ast.Call) -> bool:
     """Whether *call* names what it means relative to a descriptor."""
+    if ast.unparse(call.func) == "mount.mount_setattr":
+        return ast.unparse(call.args[0]) != "mount.AT_FDCWD"
     target = call.args[1] if ast.unparse(call.func) == "mount.mount" else call.args[0]
     first = target.values[0] if isinstance(target, ast.JoinedStr) else None
     if isinstance(first, ast.Constant) and str(first.value).startswith("/proc/self/fd/"):
