@@ -22,6 +22,7 @@
 #define SIZE (64UL << 20)  /* that a variable may have; what is not used costs nothing */
 #define SPREAD (2UL << 30) /* with a piece on each page */
 #define MOST (4UL << 20)   /* pieces */
+#define ARENA (1UL << 20) /* of CPython's, or larger */
 #define ALIGNMENT 16
 #define PAGE 4096
 
@@ -218,12 +219,25 @@ void __wrap_free(void *memory)
         give_back(memory);
 }
 
+/* For small objects. It is at the end of the region, which is not in the file, and later it is again: CPython's table of
+ * arenas is for the addresses near one, and a new table has to be cleared. */
+static char *arena_at_the_end(size_t size)
+{
+    if (size < ARENA || size > (size_t)(others.end - others.free))
+        return NULL;
+    char *arena = (char *)((size_t)(others.end - size) & ~(ARENA - 1));
+    return arena >= others.free ? arena : NULL;
+}
+
 void *take_arena(void *context, size_t size)
 {
+    char *arena = arena_at_the_end(size);
     (void)context;
-    if (is_open)
-        return take(size, PAGE);
-    return new_memory(size, MAP_PRIVATE);
+    if (arena)
+        others.end = arena;
+    else
+        arena = is_open ? take(size, PAGE) : new_memory(size, MAP_PRIVATE);
+    return arena;
 }
 
 void give_arena_back(void *context, void *arena, size_t size)
@@ -231,7 +245,10 @@ void give_arena_back(void *context, void *arena, size_t size)
     (void)context;
     if (!is_in_region(arena))
         munmap(arena, size);
-    else if (is_open)
+    else if (size >= ARENA) {
+        madvise(arena, size, MADV_DONTNEED);
+        others.end = arena == others.end ? others.end + size : others.end;
+    } else if (is_open)
         give_back(arena);
 }
 
@@ -250,6 +267,7 @@ int watch(void)
 {
     struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO | SA_RESTART};
     is_open = 0;
+    others.end = others.free;
     return sigaction(SIGSEGV, &action, NULL) == 0 && mprotect(start, SPREAD, PROT_READ) == 0;
 }
 

@@ -152,6 +152,7 @@ static void prepare(char **argv)
     interrupt = PyOS_getsig(SIGINT);
     PyType_ClearCache(); /* for what is forgotten later is written to */
     use_pools(1);
+    PyObject_Free(PyObject_Malloc(1)); /* for which CPython makes its tables */
     make_all_immortal();
 }
 

@@ -27,7 +27,7 @@ _FORKS = {"run": 1, "exec": 2}
 _FORKING = ("fork", "vfork", "clone", "clone3")
 _BYTES = 900 << 10  # charged to a created container
 # Pages that are read or written to for the first time; fewer where CPython does not count what is in an image (3.13).
-_FAULTS = {"create": 925, "state": 425, "start": 435, "exec": 1455, "kill": 420, "delete": 430, "run": 1435}
+_FAULTS = {"create": 870, "state": 380, "start": 390, "exec": 1410, "kill": 375, "delete": 390, "run": 1380}
 
 
 @pytest.fixture

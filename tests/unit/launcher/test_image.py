@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(bool(link.missing()), reason=link.missing())
 TOP = Path(image.__file__).parents[1]
 WORD = 8
 # A fifth above what it takes to get to reading options.
-_KIB_WRITTEN = 540
-_KIB_WRITTEN_IF_COUNTED = 690
+_KIB_WRITTEN = 375
+_KIB_WRITTEN_IF_COUNTED = 535
 
 
 @pytest.fixture(scope="module")
