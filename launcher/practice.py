@@ -100,13 +100,16 @@ def be_alone() -> None:
 
 def be_nobody() -> None:
     """Have no privileges, and say nothing: commands will fail."""
-    os.dup2(0, 2)
     look_at(thing for module in FARTHER for thing in vars(module).values())
+    os.dup2(0, 2)
     if os.getuid() == 0:
-        os.chown(PLACE, NOBODY, NOBODY)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        try:
+            os.chown(PLACE, NOBODY, NOBODY)
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        except OSError:  # root of a user namespace, to whom the machine does not belong either
+            pass
 
 
 def bundle(name: str, *args: str, **linux: Any) -> str:

@@ -83,6 +83,23 @@ def test_takes_the_same_memory_as_when_it_was_seen_what_is_written_to(
     assert capsys.readouterr().err == ""
 
 
+def test_commands_are_practised_as_far_as_they_get_without_namespaces(built: Path, tmp_path: Path) -> None:
+    alone, noted = ["unshare", "--user", "--map-root-user"], tmp_path / "noted"
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("there are no user namespaces")
+    script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"'
+    program = [built / "python", TOP / "launcher/preload.py", "-", image.PRACTICE]
+
+    image.run([*alone, "sh", "-c", script, "sh", *program], built / "modules", noted)
+
+    assert chosen(noted) > chosen(built / "noted") / 2
+
+
+def chosen(noted: Path) -> int:
+    """How many pieces of memory are named in *noted*."""
+    return sum(noted.read_bytes()[WORD:])
+
+
 def test_can_be_made_where_commands_cannot_be_practised(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
