@@ -11,7 +11,7 @@ from pyoci.errors import ContainerError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyoci.cgroups.directory import Undo
     from pyoci.cgroups.legacy import LegacyDirectory
@@ -291,12 +291,7 @@ class Cgroup:
             if paused:
                 self.thaw()
             return
-        frozen = paused or self._try_to_freeze()  # so that none escapes by a fork
-        try:
-            _send(self.pids(), signal)
-        finally:
-            if frozen and not paused:
-                self.thaw()
+        self._standing_still(lambda: _send(self.pids(), signal))  # so that none escapes by a fork
 
     def _kill_all(self) -> None:
         """Kill processes until no new ones appear."""
@@ -307,6 +302,16 @@ class Cgroup:
                 return
             _send(fresh, _SIGKILL)
             seen |= fresh
+
+    def _standing_still(self, action: Callable[[], object]) -> None:
+        """Do *action* while no process runs, if that can be had."""
+        paused = self.is_frozen()
+        frozen = paused or self._try_to_freeze()
+        try:
+            action()
+        finally:
+            if frozen and not paused:
+                self.thaw()
 
     def _try_to_freeze(self) -> bool:
         try:

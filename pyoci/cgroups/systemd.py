@@ -126,6 +126,7 @@ class SystemdCgroup(Cgroup):
             ("Description", ("s", f"pyoci container {name}")),
             ("DefaultDependencies", ("b", False)),
             *[(one, ("b", True)) for one in accounting],
+            *self._first_device_policy(),
         ]
         if name.endswith(".slice"):
             return [*shared, ("Wants", ("as", [self.unit["slice"]]))]
@@ -133,6 +134,14 @@ class SystemdCgroup(Cgroup):
             ("Slice", ("s", self.unit["slice"])), ("Delegate", ("b", True)), ("PIDs", ("au", [pid])),
         ]  # fmt: skip
         return [*shared, *scope]
+
+    def _first_device_policy(self) -> list[Property]:
+        """A policy, so that systemd counts devices among the unit's controllers from the start, on v1.
+
+        It does not delegate them. Were it told of them later, it would take the controller into use in the slice, move
+        all that runs below into the slice's own cgroup, and of a delegated unit move nothing back: no rule would hold.
+        """
+        return [("DevicePolicy", ("s", "strict"))] if self.version("devices") == 1 else []
 
     def directory_fd(self, sub: Mapping[str, str] | None = None) -> int:
         """As in Cgroup; -1 as well while there is no directory."""
@@ -153,8 +162,14 @@ class SystemdCgroup(Cgroup):
 
     def device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]]) -> None:
         """Tell systemd, then apply *rules*."""
-        self._change(lambda _version: unit_properties.from_device_rules(rules))
+        if self.version("devices") == 1:  # it forbids all devices first: meanwhile none may be asked for
+            self._standing_still(lambda: self._tell_device_rules(rules, legacy=True))
+        else:
+            self._tell_device_rules(rules, legacy=False)
         super().device_rules(rules)
+
+    def _tell_device_rules(self, rules: Sequence[tuple[bool, str, int, int, str]], *, legacy: bool) -> None:
+        self._change(lambda _version: unit_properties.from_device_rules(rules, legacy=legacy))
 
     def _change(self, properties: Callable[[int], Iterable[Property]], *, keep: bool = False) -> list[Property]:
         """Set what *properties* gives for the version of systemd; what it had before, if that is to be kept."""

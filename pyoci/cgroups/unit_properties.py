@@ -88,28 +88,46 @@ def _bits(text: str) -> bytes:
     return sum(1 << number for number in chosen).to_bytes(max(chosen, default=0) // 8 + 1, "little")
 
 
-def from_device_rules(rules: Iterable[tuple[bool, str, int, int, str]]) -> Iterator[Property]:
+def from_device_rules(
+    rules: Iterable[tuple[bool, str, int, int, str]], *, legacy: bool = False
+) -> Iterator[Property]:
     """The properties for device *rules*: whether to allow, kind, major and minor (-1: any), access.
 
-    systemd only knows exceptions that allow; a refusal behind them is left to the rules themselves, which hold besides.
-    It adds to a list it has, and forgets one when it is given none.
+    systemd only knows exceptions that allow. A refusal behind them takes away what it covers, or is left to the rules
+    themselves, which hold besides (on v1 until systemd reloads). systemd adds to a list it has, and forgets one when it
+    is given none. On *legacy* cgroups "auto" would have it give the controller up, and move out what runs there: then
+    everything is an exception instead.
     """
     default, allowed = False, list[tuple[str, int, int, str]]()
     for allow, kind, major, minor, access in rules:
         if kind == "a" and major == minor == _ANY:
             default, allowed = allow, []
-        elif allow:
-            allowed += [(letter, major, minor, access) for letter in (kind if kind != "a" else "bc")]
+            continue
+        for letter in kind if kind != "a" else "bc":
+            if allow:
+                allowed.append((letter, major, minor, access))
+            else:
+                allowed = [_without((letter, major, minor, access), entry) for entry in allowed]
     if default:
-        yield "DevicePolicy", ("s", "auto")
-        return
-    yield "DevicePolicy", ("s", "strict")
-    names = _drivers(read("/proc/devices"))
-    entries = [
-        (name, access) for kind, major, minor, access in allowed for name in _nodes(kind, major, minor, names)
-    ]
+        allowed = [(letter, _ANY, _ANY, "rwm") for letter in "bc"] if legacy else []
+    yield "DevicePolicy", ("s", "auto" if default and not legacy else "strict")
     yield "DeviceAllow", ("a(ss)", [])
-    yield "DeviceAllow", ("a(ss)", entries)
+    if allowed:
+        names = _drivers(read("/proc/devices"))
+        entries = [
+            (name, access)
+            for kind, major, minor, access in allowed if access
+            for name in _nodes(kind, major, minor, names)
+        ]
+        yield "DeviceAllow", ("a(ss)", entries)
+
+
+def _without(refused: tuple[str, int, int, str], entry: tuple[str, int, int, str]) -> tuple[str, int, int, str]:
+    """What is left of the allowance *entry*."""
+    kind, major, minor, access = entry
+    if refused[0] != kind or refused[1] not in {_ANY, major} or refused[2] not in {_ANY, minor}:
+        return entry
+    return kind, major, minor, "".join([letter for letter in access if letter not in refused[3]])
 
 
 def _nodes(kind: str, major: int, minor: int, drivers: Mapping[tuple[str, int], list[str]]) -> list[str]:

@@ -80,14 +80,20 @@ def _admit(pid: int, container: Container, parsed: Config) -> None:
         _move_net_devices(pid, parsed)
 
 
-def limit(cgroup: Cgroup, parsed: Config) -> None:
-    """Write the limits, and give the cgroup to whom it shall belong.
+def limit_devices(cgroup: Cgroup, parsed: Config) -> None:
+    """Let the rules about devices hold, before anything in the cgroup may use one.
 
-    For the rules of devices v1 has no single write: between two of them nothing may be made. So all are written before
-    init is admitted.
+    v1 has no single write for them, and takes no new default once there are cgroups below.
     """
     resources = parsed.linux.resources
     cgroup.device_rules(steps.section("linux.resources.devices").rules(resources.devices))
+    if settings := list(steps.section("linux.resources").device_settings(resources, cgroup.version)):
+        cgroup.write(settings)
+
+
+def limit(cgroup: Cgroup, parsed: Config) -> None:
+    """Write the other limits, and give the cgroup to whom it shall belong."""
+    resources = parsed.linux.resources
     if "memory" in resources and resources.memory.check_before_update:
         steps.section("linux.resources.memory").refuse_below_usage(resources.memory, cgroup.memory_usage())
     cgroup.write(steps.section("linux.resources").settings(resources, cgroup.version))

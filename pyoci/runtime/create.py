@@ -207,6 +207,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         if cgroup.awaits_process:
             cgroup.adopt(birth.stage_pid)
             container.record["cgroup"] = cgroup.state()
+        answers.limit_devices(cgroup, parsed)
         answers.limit(cgroup, parsed)
         birth.converse()
     except (PyociError, OSError) as error:

@@ -5,14 +5,14 @@
     runtime                               criu
     as for create, up to the cgroup
     fork ────────────────────────────────▶ in a mount namespace of its own:
-    put it into the cgroup                 STAGE: bind the root filesystem for criu, and beside it make
-                                             all mounts as for create
+    put it into the cgroup, write          STAGE: bind the root filesystem for criu, and beside it make
+      the rules about devices                all mounts as for create
                     ◀───────────── ready ─ become criu
     say what is found where,
       RESTORE ───────────────────────────▶ fork init, our child, and enter and make its namespaces
     lo, prestart, createRuntime ◀───────── setup-namespaces
     pass the pty on ◀───────────────────── orphan-pts-master + fd
-    note init's pid, write the limits ◀─── post-restore
+    note init's pid, write other limits ◀─ post-restore
     as for create ◀─────────────────────── restored; it exits
 
 The mounts of STAGE make the mount points criu needs, and are where it finds what it binds: sources that have moved,
@@ -99,7 +99,7 @@ def _revive(container: Container, parsed: Config, options: Options, undo: Undo) 
         birth.kept_from_runtime = [theirs.detach(), *given.values()]
         birth.answers = {"adoption": lambda _: None}
         undo.push(birth.abort)
-        _enter(birth, container, cgroup, answers.make_resctrl_group(container, parsed, undo))
+        _enter(birth, container, cgroup, parsed, answers.make_resctrl_group(container, parsed, undo))
         criu.pid, birth.pid = birth.pid, 0
         criu.check_version()
         undo.push(kill.end, container)
@@ -141,12 +141,15 @@ def _root_binder(place: str) -> Callable[[Init], None]:
     return bind
 
 
-def _enter(birth: Birth, container: Container, cgroup: Cgroup, into_resctrl_group: Callable[[int], object]) -> None:
+def _enter(
+    birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, into_resctrl_group: Callable[[int], object]
+) -> None:
     """Fork what becomes criu into the container's cgroup, where all it restores will be."""
     birth.fork()
     into_resctrl_group(birth.stage_pid)
     (cgroup.adopt if cgroup.awaits_process else cgroup.add)(birth.stage_pid)
     container.record["cgroup"] = cgroup.state()
+    answers.limit_devices(cgroup, parsed)  # criu makes the cgroups below, if the container had any
     birth.converse()
 
 

@@ -76,7 +76,7 @@ def _limits(cgroup: Cgroup, before: Resources, asked: Resources) -> tuple[Resour
     changed = merge.to_write(asked, after)
     if changed.memory.check_before_update:
         memory.refuse_below_usage(changed.memory, cgroup.memory_usage())
-    return after, list(settings(changed, cgroup.version, update=True))
+    return after, list(settings(changed, cgroup.version))
 
 
 def _device_rules(cgroup: Cgroup, before: Resources, after: Resources) -> list[tuple[Callable[..., None], Any, Any]]:

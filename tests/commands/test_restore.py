@@ -13,7 +13,7 @@ import pytest
 from tests.support.bundle import Bundle
 from tests.support.checkpoints import Images
 from tests.support.container import Container
-from tests.support.limits import assert_limits, places
+from tests.support.limits import assert_limits, directory, places
 from tests.support.pipes import COUNTER, Pipes
 from tests.support.waiting import wait_for
 
@@ -204,6 +204,15 @@ def test_treats_cgroups_as_asked(container: Container, images: Images, pipes: Pi
     assert container.id in "".join(places(container.pid).values())
 
 
+def test_strict_is_refused_by_criu_for_the_cgroup_is_there(container: Container, images: Images) -> None:
+    """It would make all cgroups itself; but a runtime has made one, in which criu runs."""
+    count(container)
+
+    images.restore(container, "--detach", "--manage-cgroups-mode", "strict").failed("criu failed")
+
+    assert "Abort restore of existing cgroups" in images.log("restore.log")
+
+
 def test_restores_a_cgroup_namespace(container: Container, images: Images, pipes: Pipes) -> None:
     container.bundle.namespace("cgroup")
     count(container)
@@ -213,6 +222,29 @@ def test_restores_a_cgroup_namespace(container: Container, images: Images, pipes
     assert pipes.ask("b") == "2 b"
     assert container.exec("cat", "/proc/1/cgroup").ok().output.splitlines()[-1].endswith(":/")
     assert "1" in container.exec("sh", "-c", "cat /sys/fs/cgroup/*.procs /sys/fs/cgroup/*/*.procs").output.split()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="cgroupfs"),
+        pytest.param(("--systemd-cgroup",), marks=pytest.mark.needs("systemd"), id="systemd"),
+    ],
+)
+def test_restores_cgroups_below_its_own(
+    container: Container, images: Images, pipes: Pipes, options: tuple[str, ...]
+) -> None:
+    container.bundle.script(COUNTER)
+    with Pipes() as streams:
+        container.run("--detach", options=options, **streams.streams).ok()
+        assert streams.ask("a") == "1 a"
+        (directory(container.pid, "devices") / "below").mkdir()
+        images.take(container, options=options).ok()
+
+    images.restore(container, "--detach", options=options, **pipes.streams).ok()
+
+    assert pipes.ask("b") == "2 b"
+    assert (directory(container.pid, "devices") / "below").is_dir()
 
 
 @pytest.mark.needs("systemd")

@@ -62,6 +62,30 @@ def test_has_limits_that_hold_after_a_reload(user: User) -> None:
     assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
 
 
+@pytest.mark.needs("systemd", "tester", "cgroup1")
+@pytest.mark.differs("runc takes no user's systemd on v1")
+def test_is_a_unit_without_limits_on_v1(user: User) -> None:
+    pid = user.up(SYSTEMD).container.pid
+    unit = f"pyoci-{user.container.id}.scope"
+
+    assert places(pid)["name=systemd"].endswith(f"/user@{user.uid}.service/user.slice/{unit}")
+    user("update", "--pids-limit=60", user.container.id).failed("cannot set pids limit")
+    user("exec", user.container.id, "true").ok()
+    user("delete", "--force", user.container.id).ok()
+    assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
+
+
+@pytest.mark.needs("systemd", "tester", "cgroup1")
+@pytest.mark.differs("the hint is ours")
+def test_says_that_on_v1_such_a_user_has_no_limits(user: User) -> None:
+    user.container.bundle.linux["resources"] = _LIMITS
+
+    user.run(options=SYSTEMD).failed("cannot set", "permission denied", "where a cgroup of v2 is delegated to him")
+
+    unit = f"pyoci-{user.container.id}.scope"
+    assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
+
+
 @pytest.mark.needs("systemd", "tester", "cgroup2")
 def test_exec_is_moved_into_the_unit(user: User) -> None:
     pid = user.up(SYSTEMD).container.pid

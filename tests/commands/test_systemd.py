@@ -204,6 +204,55 @@ def test_devices_of_an_update_hold_after_systemd_has_reloaded(container: Contain
 
 
 @pytest.mark.needs("systemd")
+def test_every_device_can_be_allowed_by_an_update(container: Container, unit: str) -> None:
+    container.bundle.linux["devices"] = [LOG]
+    for names in container.bundle.process["capabilities"].values():
+        names.append("CAP_SYSLOG")
+    up(container)
+
+    update(container, devices=[{"allow": True, "access": "rwm"}]).ok()
+
+    assert container.exec("sh", "-c", TRY).ok().output == "null read write"
+
+
+@reloads
+@pytest.mark.needs("systemd")
+def test_a_device_that_is_refused_again_stays_so_after_systemd_has_reloaded(
+    container: Container, unit: str, reload: str
+) -> None:
+    container.bundle.linux["devices"] = [LOG]
+    allowed = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rwm"}
+    up(container, devices=[allowed, {**allowed, "allow": False}])
+
+    subprocess.run(["systemctl", reload], check=True)
+
+    assert container.exec("sh", "-c", TRY).ok().output == "null"
+
+
+@pytest.mark.needs("systemd")
+@pytest.mark.parametrize(
+    "rules",
+    [pytest.param([], id="few devices"), pytest.param([{"allow": True, "access": "rwm"}], id="all devices")],
+)
+def test_is_where_its_limits_are_whatever_becomes_of_the_slice(
+    container: Container, unit: str, new_container: Callable[[], Container], rules: list[Any]
+) -> None:
+    pid = up(container, devices=rules)
+    slice_alone = {"/pyoci.slice/pyoci-tests.slice"}  # where systemd moves what it does not count to the unit
+    assert not slice_alone & set(places(pid).values())
+    before = places(pid)
+
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    other = new_container()
+    other.bundle.linux["cgroupsPath"] = f"pyoci-tests.slice:pyoci:{other.id}"
+    up(other)
+    update(container, pids={"limit": 60}, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11}]).ok()
+    other.delete("--force").ok()
+
+    assert places(pid) == before
+
+
+@pytest.mark.needs("systemd")
 def test_a_pause_holds_when_systemd_reloads(container: Container, unit: str) -> None:
     up(container)
     container.runtime("pause", container.id).ok()

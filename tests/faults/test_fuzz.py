@@ -16,7 +16,7 @@ from pyoci import cgroups, cli, config, json_text
 from pyoci.cgroups import bus
 from pyoci.cgroups.hierarchy import Hierarchy
 from pyoci.config.linux import seccomp_program
-from pyoci.config.linux.resources import devices, settings
+from pyoci.config.linux.resources import device_settings, devices, settings
 from pyoci.config.linux.seccomp import Seccomp
 from pyoci.container import store
 from pyoci.container.init import Init
@@ -52,6 +52,7 @@ def plan(text: bytes, *, explained: bool) -> None:
     resources = parsed.linux.resources
     for version in (1, 2):
         list(settings(resources, lambda _, version=version: version))
+        list(device_settings(resources, lambda _, version=version: version))
     devices.rules(resources.devices)
     if "seccomp" in parsed.linux:
         seccomp_program.key(parsed.linux.seccomp)

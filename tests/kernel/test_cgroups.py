@@ -11,7 +11,7 @@ import pytest
 
 from pyoci import cgroups
 from pyoci.cgroups import hierarchy
-from pyoci.config.linux.resources import Resources, settings
+from pyoci.config.linux.resources import Resources, device_settings, settings
 from pyoci.errors import ContainerError
 from pyoci.syscalls import process
 
@@ -324,7 +324,8 @@ def test_block_io_is_weighed_on_v1(cgroup) -> None:
 
 @on_legacy
 def test_devices_are_confined_on_v1(cgroup, sleeper) -> None:
-    apply(cgroup, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}])
+    rule = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}
+    cgroup.write(device_settings(Resources.read({"devices": [rule]}), cgroup.version))
     lines = content(cgroup, "devices.list").splitlines()
     assert "c 1:11 r" in lines
     assert "c 1:3 rwm" in lines

@@ -25,7 +25,7 @@ def box():
     found = cgroups.find(f"/pyoci-test-oom-{os.getpid()}/box", "box")
     found.create()
     limits = Resources.read({"memory": {"limit": 16 * MEBIBYTE, "swap": 16 * MEBIBYTE}})
-    found.write(settings(limits, found.version, update=True))
+    found.write(settings(limits, found.version))
     yield found
     found.kill()
     found.delete()

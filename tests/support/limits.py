@@ -31,6 +31,11 @@ def _directories(pid: int | str, controller: str) -> Iterator[Path]:
         yield MOUNT_POINT / ("" if set(found) == {""} else "unified") / found[""].lstrip("/")
 
 
+def directory(pid: int | str, controller: str) -> Path:
+    """The cgroup of a process where *controller* is."""
+    return next(_directories(pid, controller))
+
+
 def control_file(pid: int | str, name: str) -> Path | None:
     """The file *name* in the cgroup of a process; None when no hierarchy has it."""
     files = (directory / name for directory in _directories(pid, name.partition(".")[0]))

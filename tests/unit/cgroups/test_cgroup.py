@@ -243,6 +243,19 @@ def test_a_users_unit_goes_without_hierarchies_that_systemd_may_not_give_him(mon
         found.write([("pids.max", "1")])
 
 
+def test_a_unit_stands_still_while_systemd_forbids_all_devices_on_v1(monkeypatch, make_legacy_tree) -> None:
+    trees = [make_legacy_tree(name) for name in ("devices", "freezer")]
+    directories = [LegacyDirectory(tree.names, str(tree.mount), str(tree.cgroup("one.scope"))) for tree in trees]
+    state = trees[1].cgroup("one.scope", freezer__state="THAWED\n") / "freezer.state"
+    seen: list[str] = []
+    monkeypatch.setattr(SystemdCgroup, "_change", lambda *_: seen.append(state.read_text().strip()))
+
+    SystemdCgroup(directories, None, {"name": "one.scope"}).device_rules([])
+
+    assert seen == ["FROZEN"]
+    assert state.read_text().strip() == "THAWED"
+
+
 @pytest.mark.parametrize(("path", "rootless"), [("/a", True), (None, False)])
 def test_rootless_create_fails_when_the_place_was_asked_for_or_we_are_root(
     monkeypatch, make_legacy_tree, path, rootless

@@ -87,15 +87,41 @@ def test_device_rules_are_nodes_or_drivers(monkeypatch: pytest.MonkeyPatch) -> N
     assert dict(unit_properties.from_device_rules(rules)) == {
         "DevicePolicy": ("s", "strict"),
         "DeviceAllow": ("a(ss)", [
-            ("char-*", "m"), ("/dev/char/1:3", "rwm"), ("char-pts", "rw"), ("block-sd", "r"),
+            ("char-*", "m"), ("/dev/char/1:3", "rm"), ("char-pts", "rw"), ("block-sd", "r"),
             ("/dev/block/8:1", "r"), ("/dev/char/8:1", "r"),
         ]),
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("refusal", "left"),
+    [
+        pytest.param((False, "c", 1, 3, "rwm"), ["/dev/char/1:5"], id="one"),
+        pytest.param((False, "c", 1, -1, "rwm"), [], id="a driver's"),
+        pytest.param((False, "a", 1, 5, "mrw"), ["/dev/char/1:3"], id="of both kinds"),
+        pytest.param((False, "b", -1, -1, "rwm"), ["/dev/char/1:3", "/dev/char/1:5"], id="of the other kind"),
+    ],
+)
+def test_a_refusal_takes_away_what_it_covers(refusal: tuple[bool, str, int, int, str], left: list[str]) -> None:
+    rules = [DENY_ALL, (True, "c", 1, 3, "rwm"), (True, "c", 1, 5, "rw"), refusal]
+
+    found = dict(unit_properties.from_device_rules(rules))["DeviceAllow"][1]
+
+    assert [name for name, _ in found] == left  # type: ignore[attr-defined]  # a list of pairs
+
+
 def test_device_rules_are_none_when_everything_is_allowed() -> None:
-    rules = [DENY_ALL, (True, "a", -1, -1, "rwm")]
-    assert list(unit_properties.from_device_rules(rules)) == [("DevicePolicy", ("s", "auto"))]
+    rules = [DENY_ALL, (True, "a", -1, -1, "rwm"), (True, "c", 1, 3, "rwm")]
+    assert dict(unit_properties.from_device_rules(rules)) == {
+        "DevicePolicy": ("s", "auto"), "DeviceAllow": ("a(ss)", []),
+    }  # fmt: skip
+
+
+def test_device_rules_are_an_exception_for_everything_when_v1_allows_it() -> None:
+    rules = [DENY_ALL, (True, "a", -1, -1, "rwm"), (True, "c", 1, 3, "rwm")]
+    assert dict(unit_properties.from_device_rules(rules, legacy=True)) == {
+        "DevicePolicy": ("s", "strict"), "DeviceAllow": ("a(ss)", [("block-*", "rwm"), ("char-*", "rwm")]),
+    }  # fmt: skip
 
 
 def test_device_rules_take_the_place_of_those_before() -> None:

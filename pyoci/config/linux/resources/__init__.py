@@ -47,14 +47,11 @@ class Resources(Record):
     unified: dict[str, str] = _NONE  # type: ignore[assignment]
 
 
-def settings(resources: Resources, version: Callable[[str], int], *, update: bool = False) -> Settings:
+def settings(resources: Resources, version: Callable[[str], int]) -> Settings:
     """What is to be written, in this order; *version* tells of a controller whether it is on v1 or v2 or (0) absent.
 
-    An *update* leaves device rules to ``device_changes``. Raises ConfigError for what cannot be expressed there,
-    Unsupported for a controller that is absent.
+    Raises ConfigError for what cannot be expressed there, Unsupported for a controller that is absent.
     """
-    if not update and version("devices") != 2:
-        yield from _available("devices", _module("devices").legacy(resources.devices), version)
     for name, legacy, unified in CONTROLLERS:
         if name in resources:
             is_legacy = version(legacy) == 1 or (version(unified) != 2 and version("devices") != 2)
@@ -62,6 +59,12 @@ def settings(resources: Resources, version: Callable[[str], int], *, update: boo
             yield from _available(name, getattr(_module(name), kind)(getattr(resources, name)), version)
     if resources.unified:
         yield from _located("unified", _module("unified").unified(resources.unified, version))
+
+
+def device_settings(resources: Resources, version: Callable[[str], int]) -> Settings:
+    """What is to be written on v1 for the rules about devices; on v2 they are a program."""
+    if version("devices") != 2:
+        yield from _available("devices", _module("devices").legacy(resources.devices), version)
 
 
 def device_changes(before: Resources, after: Resources, version: Callable[[str], int]) -> Settings:

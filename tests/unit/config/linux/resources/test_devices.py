@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyoci.config.linux.resources import Resources, device_changes, devices, settings
+from pyoci.config.linux.resources import Resources, device_changes, device_settings, devices, settings
 from pyoci.errors import ConfigError, Unsupported
 
 DEFAULT = [
@@ -13,13 +13,13 @@ DEFAULT = [
 
 def written(*rules):
     resources = Resources.read({"devices": list(rules)})
-    return list(settings(resources, lambda _: 1))
+    return list(device_settings(resources, lambda _: 1))
 
 
 @pytest.mark.clause("linux.resources.devices.default-list", "linux.resources.devices.legacy")
 def test_settings_on_v1_forbid_all_but_the_default_devices_when_there_are_no_rules() -> None:
     expected = [("devices.deny", "a"), *[("devices.allow", text) for text in DEFAULT]]
-    assert written() == list(settings(Resources.read({}), lambda _: 1)) == expected
+    assert written() == list(device_settings(Resources.read({}), lambda _: 1)) == expected
 
 
 @pytest.mark.clause("linux.resources.devices.order", "linux.resources.devices.legacy")
@@ -51,14 +51,17 @@ def test_settings_on_v1_refuse_a_hole_in_a_wider_rule() -> None:
         written(wide, narrow)
 
 
-def test_settings_leave_devices_alone_when_v2_or_updating() -> None:
-    assert list(settings(Resources.read({}), lambda _: 2)) == []
-    assert list(settings(Resources.read({}), lambda _: 1, update=True)) == []
+def test_settings_leave_devices_alone_when_v2() -> None:
+    assert list(device_settings(Resources.read({}), lambda _: 2)) == []
+
+
+def test_other_settings_leave_devices_alone() -> None:
+    assert list(settings(Resources.read({}), lambda _: 1)) == []
 
 
 def test_settings_refuse_when_nothing_can_confine_devices() -> None:
     with pytest.raises(Unsupported, match="this host has no devices controller"):
-        list(settings(Resources.read({}), lambda _: 0))
+        list(device_settings(Resources.read({}), lambda _: 0))
 
 
 @pytest.mark.clause("linux.resources.devices.order", "linux.resources.devices.default-list")

@@ -12,7 +12,7 @@ def merged(before, asked):
 
 def written(before, asked, version=2):
     after = merged(before, asked)
-    return list(settings(merge.to_write(Resources.read(asked), after), lambda _: version, update=True))
+    return list(settings(merge.to_write(Resources.read(asked), after), lambda _: version))
 
 
 @pytest.mark.parametrize(

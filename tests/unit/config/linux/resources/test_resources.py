@@ -19,7 +19,7 @@ def unified_host(_controller):
 
 
 def written(value, version):
-    return list(settings(Resources.read(value), version, update=True))
+    return list(settings(Resources.read(value), version))
 
 
 V1 = [
