@@ -71,10 +71,20 @@ def load(state: Mapping[str, object]) -> Cgroup:
 
 
 def walk_in(tasks: Iterable[int]) -> None:
-    """Move the calling thread into the cgroups whose v1 ``tasks`` files are given, and close them. It must be alone."""
+    """Move the calling thread into the cgroups whose v1 ``tasks`` files are given, and close them. It must be alone.
+
+    Raises the last OSError: ENODEV for a cgroup that was removed.
+    """
+    failure: OSError | None = None
     for fd in tasks:
-        os.write(fd, b"0")
-        os.close(fd)
+        try:
+            os.write(fd, b"0")
+        except OSError as error:
+            failure = error
+        finally:
+            os.close(fd)
+    if failure:
+        raise failure
 
 
 def _without_hierarchy(*, forgive: bool) -> Cgroup:

@@ -7,6 +7,7 @@ import os
 import time
 
 from pyoci import log
+from pyoci.cgroups.directory import ATTEMPTS, GONE
 from pyoci.errors import ContainerError, Unsupported
 
 TYPE_CHECKING = False
@@ -212,6 +213,11 @@ class Cgroup:
         for directory in self.directories:
             directory.add(pid)
 
+    def enter(self, pid: int) -> None:
+        """Move in the first process, and make again what is gone: systemd removes empty v1 cgroups below its own."""
+        for directory in self.directories:
+            directory.enter(pid)
+
     def adopt(self, pid: int) -> None:
         """Make a cgroup that ``awaits_process``, with *pid* in it."""
 
@@ -235,6 +241,17 @@ class Cgroup:
                 os.close(fd)
             raise
         return opened
+
+    def first_tasks(self) -> list[int]:
+        """As ``tasks`` of a cgroup that was just made: what is gone is made again, as by ``enter``."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self.tasks()
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+                self._make_missing()
+        return self.tasks()
 
     def directory_fd(self, sub: Mapping[str, str] | None = None) -> int:
         """A descriptor of the v2 directory for CLONE_INTO_CGROUP, owned by the caller; -1 when there is none."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Undo = Callable[..., object]  # is told a function and its arguments, to be called if all fails
 
-_ATTEMPTS = 10  # times a parent may be removed by another container's delete while we create below it
+ATTEMPTS = 10  # times others may remove what we have just made, or want to make something in
 GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went away between open and read
 
 
@@ -51,7 +51,7 @@ class Directory:
         self._make(self.path)
 
     def _make(self, path: str) -> None:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
                 os.mkdir(path, 0o755)
             except FileExistsError:
@@ -62,7 +62,7 @@ class Directory:
                     raise
                 self._make(parent)
             else:
-                self.created.append(path)
+                self.created += [path] if path not in self.created else []
                 return
 
     def remove(self) -> bool:
@@ -119,6 +119,19 @@ class Directory:
     def add(self, pid: int, below: str = "") -> None:
         """Move a process here, or into the directory *below*."""
         write(f"{self.path}{below}/cgroup.procs", str(pid))
+
+    def enter(self, pid: int) -> None:
+        """Move a process here, which keeps others from removing the directory; make it again where they were faster."""
+        for _ in range(ATTEMPTS):
+            try:
+                self.add(pid)
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+                self.create()
+            else:
+                return
+        self.add(pid)
 
     def pids(self, *, recursive: bool = True) -> list[int]:
         """The processes here and, unless told otherwise, further down."""

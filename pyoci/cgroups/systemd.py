@@ -111,7 +111,7 @@ class SystemdCgroup(Cgroup):
             raise StepError(f'unable to start unit "{name}": {error}') from error
         self.unit["started"] = True
         self._make_missing()  # systemd made the directories of the hierarchies it uses
-        self.add(pid)
+        self.enter(pid)
 
     def attach(self, pid: int, sub: Mapping[str, str] | None = None) -> None:
         """Have systemd move *pid* into the unit, or into a cgroup below it. Raises SystemdError."""

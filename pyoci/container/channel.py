@@ -3,6 +3,7 @@
 One JSON packet at a time over SOCK_SEQPACKET, which keeps packets whole and says when the other side is gone::
 
     init → runtime                     runtime → init
+    {"ask": "cgroup"}                  {}             it was removed before init was in; now it is
     {"ask": "maps"}                    {}             the id maps are written
     {"born": true}                     {}             init may begin; the kernel says which process that is
     {"ask": "hooks"}                   {}             limits are set, prestart and createRuntime were run

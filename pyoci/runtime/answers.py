@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pyoci import cgroups, log
+from pyoci.cgroups.directory import GONE
 from pyoci.config.linux import cgroup_ownership
 from pyoci.errors import ConfigError, HookError, PyociError
 from pyoci.runtime import steps
@@ -32,6 +34,7 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, o
     """Say what the runtime does whenever the child of *birth* asks for something."""
     birth.answers = {
         "adoption": lambda _: None,  # it is done before we listen
+        "cgroup": lambda _: _take_in(birth.stage_pid, cgroup, parsed),
         "maps": lambda _: _write_id_maps(birth.stage_pid, parsed),
         "hooks": lambda _: run_create_hooks(container, parsed),
         "listener": lambda message: _deliver_listener(message, birth, container, parsed),
@@ -50,7 +53,12 @@ def walking_in(tasks: list[int]) -> Step:
     def walk_in(init: Init) -> None:
         if init.awaits_adoption:
             init.channel.ask("adoption")
-        cgroups.walk_in(tasks)
+        try:
+            cgroups.walk_in(tasks)
+        except OSError as error:
+            if error.errno != errno.ENODEV or init.joining:
+                raise
+            init.channel.ask("cgroup")
 
     return "cgroups.walk_in", walk_in
 
@@ -78,6 +86,30 @@ def _admit(pid: int, container: Container, parsed: Config) -> None:
     container.born(pid)
     if parsed.linux.net_devices:
         _move_net_devices(pid, parsed)
+
+
+def confine(pid: int, cgroup: Cgroup, parsed: Config) -> None:
+    """Write all limits of the cgroup that *pid* walks into; where the cgroup is gone meanwhile, make it again.
+
+    Below v1 cgroups of its own systemd removes those that have no process yet, for instance when it reloads.
+    """
+    try:
+        _limit_all(cgroup, parsed)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        _take_in(pid, cgroup, parsed)
+
+
+def _take_in(pid: int, cgroup: Cgroup, parsed: Config) -> None:
+    """Move *pid* into the cgroup, which then stays, and limit it."""
+    cgroup.enter(pid)
+    _limit_all(cgroup, parsed)
+
+
+def _limit_all(cgroup: Cgroup, parsed: Config) -> None:
+    limit_devices(cgroup, parsed)
+    limit(cgroup, parsed)
 
 
 def limit_devices(cgroup: Cgroup, parsed: Config) -> None:

@@ -195,7 +195,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         init.cgroup_mounts = cgroup.mounts
         into_resctrl_group = answers.make_resctrl_group(container, parsed, undo)
         inside = ROOTFS + SELF + (PROCESS + LAUNCH if "process" in parsed else ())
-        tasks = cgroup.tasks()
+        tasks = cgroup.first_tasks()
         init.awaits_adoption = cgroup.awaits_process
         birth = Birth(init, (answers.walking_in(tasks), *STAGE), inside, START)
         birth.kept_from_child = [container.lock_fd]
@@ -207,8 +207,7 @@ def _give_birth(container: Container, parsed: Config, options: Options, undo: Un
         if cgroup.awaits_process:
             cgroup.adopt(birth.stage_pid)
             container.record["cgroup"] = cgroup.state()
-        answers.limit_devices(cgroup, parsed)
-        answers.limit(cgroup, parsed)
+        answers.confine(birth.stage_pid, cgroup, parsed)
         birth.converse()
     except (PyociError, OSError) as error:
         raise answers.blame_start(error)  # noqa: B904 (it knows its cause)

@@ -147,7 +147,7 @@ def _enter(
     """Fork what becomes criu into the container's cgroup, where all it restores will be."""
     birth.fork()
     into_resctrl_group(birth.stage_pid)
-    (cgroup.adopt if cgroup.awaits_process else cgroup.add)(birth.stage_pid)
+    (cgroup.adopt if cgroup.awaits_process else cgroup.enter)(birth.stage_pid)
     container.record["cgroup"] = cgroup.state()
     answers.limit_devices(cgroup, parsed)  # criu makes the cgroups below, if the container had any
     birth.converse()

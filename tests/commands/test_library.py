@@ -52,6 +52,60 @@ print(os.path.exists(f"{root}/{name}"))
     assert script(text).splitlines() == ["created", "running True", "said", "3", "True", "137 stopped", "False"]
 
 
+@pytest.mark.needs("cgroup1")
+@pytest.mark.parametrize(
+    "removal",
+    [
+        pytest.param("wrap(Cgroup, 'tasks')", id="before it is opened"),
+        pytest.param("wrap(Cgroup, 'directory_fd')", id="before its process is born"),
+        pytest.param("wrap(cgroups, 'walk_in', limited)", id="when it is limited"),
+    ],
+)
+def test_makes_a_cgroup_again_that_others_remove_while_it_is_empty(
+    script: Callable[[str], str], container: Container, removal: str
+) -> None:
+    """As systemd does below v1 cgroups of its own, for example when it executes itself anew."""
+    container.bundle.linux["resources"] = {"pids": {"limit": 33}}
+    container.bundle.write()
+    text = f"""
+import time
+from pyoci import cgroups
+from pyoci.cgroups.cgroup import Cgroup
+
+def wrap(owner, name, condition=lambda: True):
+    inner = getattr(owner, name)
+    def outer(*args):
+        while not condition():
+            time.sleep(0.01)
+        for directory in own.legacy:
+            os.rmdir(directory.path)
+        setattr(owner, name, inner)
+        return inner(*args)
+    setattr(owner, name, outer)
+
+def limited():
+    place, = [directory for directory in own.legacy if "pids" in directory.names]
+    return place.number("pids.max") == 33
+
+make = Cgroup.create
+def create(self):
+    global own
+    own = self
+    make(self)
+Cgroup.create = create
+
+{removal}
+container = pyoci.create(root, name, bundle)
+print(limited(), open(f"/proc/{{container.pid}}/cgroup").read())
+pyoci.delete(root, name)
+"""
+
+    said, *lines = script(text).split()
+
+    assert said == "True"
+    assert all(line.endswith(f"/{container.id}") for line in lines if not line.startswith("0:"))
+
+
 def test_raises_what_a_program_can_tell_apart(script: Callable[[str], str]) -> None:
     text = """
 def name_of(call):

@@ -100,6 +100,18 @@ def test_create_makes_it_in_every_hierarchy_and_add_moves_a_process_there(cgroup
     assert cgroup.pids() == [pid]
 
 
+@on_legacy
+def test_enter_makes_again_what_others_have_removed_on_v1(cgroup, sleeper) -> None:
+    pid = sleeper()
+    cgroup.create()
+    for directory in cgroup.legacy:
+        os.rmdir(directory.path)
+
+    cgroup.enter(pid)
+
+    assert all(pid in directory.pids() for directory in cgroup.directories)
+
+
 def test_process_walks_in_by_itself_when_it_is_given_the_tasks(cgroup, sleeper) -> None:
     tasks = cgroup.tasks()
     pid = sleeper(lambda: cgroups.walk_in(tasks))
