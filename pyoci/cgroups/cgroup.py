@@ -224,10 +224,11 @@ class Cgroup:
     def attach(self, pid: int, sub: Mapping[str, str] | None = None) -> None:
         """Have systemd move *pid* in, where it ``is_unit``."""
 
-    def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
+    def tasks(self, sub: Mapping[str, str] | None = None, init_pid: int = 0) -> list[int]:
         """Descriptors of the v1 ``tasks`` files, with which a process moves itself by ``cgroups.walk_in``.
 
-        *sub* names cgroups below, by controller; "" is for every other. The caller owns the descriptors.
+        *sub* names cgroups below, by controller; "" is for every other. Where the cgroup is gone, the one that
+        *init_pid* is in now. The caller owns the descriptors.
         """
         for name in sub or {}:
             if name and not any(name in directory.names for directory in self.legacy):
@@ -235,7 +236,7 @@ class Cgroup:
         opened: list[int] = []
         try:
             for directory in self.legacy:
-                opened.append(directory.tasks(self._below(directory, sub or {})))  # noqa: PERF401 (closed below)
+                opened.append(directory.tasks(self._below(directory, sub or {}), init_pid))  # noqa: PERF401 (closed below)
         except BaseException:
             for fd in opened:
                 os.close(fd)

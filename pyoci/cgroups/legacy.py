@@ -50,9 +50,23 @@ class LegacyDirectory(Directory):
             text = f"unable to set memory limit to {value} (current usage: {usage}, peak usage: {peak})"
             raise OSError(errno.EBUSY, text, f"{self.path}/{name}") from None
 
-    def tasks(self, below: str = "") -> int:
-        """A descriptor of the file ``tasks``, here or in the directory *below*, for ``walk_in``."""
-        return os.open(f"{self.path}{below}/tasks", os.O_WRONLY | os.O_CLOEXEC)
+    def tasks(self, below: str = "", init_pid: int = 0) -> int:
+        """A descriptor of the file ``tasks``, here or in the directory *below*, for ``walk_in``.
+
+        When the last unit is gone for which systemd uses a controller, it moves all processes of that hierarchy to the
+        root, whosever they are, and removes the directories: then it is the file of where *init_pid* is.
+        """
+        try:
+            return os.open(f"{self.path}{below}/tasks", os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if below or not init_pid:
+                raise
+            return os.open(f"{self.mount}{self._place_of(init_pid)}/tasks", os.O_WRONLY | os.O_CLOEXEC)
+
+    def _place_of(self, pid: int) -> str:
+        """The path of the cgroup in which *pid* is now."""
+        entries = [line.split(":", 2) for line in read(f"/proc/{pid}/cgroup").splitlines()]
+        return next(path for _, names, path in entries if tuple(names.split(",")) == self.names)
 
     def is_frozen(self) -> bool:
         """Whether it is, or is about to be, because of itself or of a directory above."""

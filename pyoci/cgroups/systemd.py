@@ -147,9 +147,9 @@ class SystemdCgroup(Cgroup):
         """As in Cgroup; -1 as well while there is no directory."""
         return -1 if self.awaits_process else super().directory_fd(sub)
 
-    def tasks(self, sub: Mapping[str, str] | None = None) -> list[int]:
+    def tasks(self, sub: Mapping[str, str] | None = None, init_pid: int = 0) -> list[int]:
         """As in Cgroup; none while there are no directories."""
-        return [] if self.awaits_process else super().tasks(sub)
+        return [] if self.awaits_process else super().tasks(sub, init_pid)
 
     def write(self, settings: Iterable[tuple[str, str]], undo: Undo | None = None) -> None:
         """Write everything, for the kernel may refuse it, tell systemd, and write again what it has rounded."""

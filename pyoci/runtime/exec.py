@@ -97,7 +97,7 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
             if not container.is_alive():  # its number may be another's by now, of the host, and so all that we learnt
                 raise WrongStatus(_REFUSALS["stopped"])
             sub = _sub_cgroups(options.cgroup)
-            tasks = cgroup.tasks(sub)
+            tasks = cgroup.tasks(sub, container.pid)
             birth = Birth(init, stage(tasks, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
             birth.kept_from_runtime = [*tasks, init.root] if init.root >= 0 else tasks
             answers.attend(birth, container, cgroup, parsed, options)

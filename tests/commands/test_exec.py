@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.bundle import CAPABILITIES
 from tests.support.container import Container
-from tests.support.limits import MOUNT_POINT, places
+from tests.support.limits import MOUNT_POINT, directory, places
 from tests.support.runtime import Runtime
 from tests.support.terminal import ConsoleSocket, open_terminal
 from tests.support.waiting import PATIENCE, wait_for
@@ -48,6 +48,20 @@ def test_joins_the_cgroups(running: Container) -> None:
     inside = running.exec("cat", "/proc/self/cgroup").ok().stdout
 
     assert inside == Path(f"/proc/{running.pid}/cgroup").read_text()
+
+
+@pytest.mark.needs("cgroup1")
+@pytest.mark.differs("runc's process stays where its caller is")
+def test_is_where_init_is_when_others_have_moved_that_out_of_a_v1_cgroup(running: Container) -> None:
+    """systemd does so when it gives a controller up, and removes the cgroup."""
+    cgroup = directory(running.pid, "pids")
+    (MOUNT_POINT / "pids/cgroup.procs").write_text(str(running.pid))
+    cgroup.rmdir()
+
+    inside = running.exec("cat", "/proc/self/cgroup").ok().stdout
+
+    assert inside == Path(f"/proc/{running.pid}/cgroup").read_text()
+    assert ":pids:/\n" in inside
 
 
 @pytest.mark.parametrize("status", [0, 1, 42, 126, 127, 254])
