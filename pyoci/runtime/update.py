@@ -93,7 +93,8 @@ def _device_rules(cgroup: Cgroup, before: Resources, after: Resources) -> list[t
     rules = (cgroup.device_rules, devices.rules(after.devices), devices.rules(before.devices))
     if cgroup.version("devices") == 2:
         return [rules]
-    changes, back = (list(device_changes(*pair, cgroup.version)) for pair in ((before, after), (after, before)))
+    pairs = ((before, after), (after, before))
+    changes, back = (list(device_changes(*pair, cgroup.version, told=cgroup.is_unit)) for pair in pairs)
     return [rules, (cgroup.write, changes, back)]
 
 

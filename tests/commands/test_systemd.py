@@ -230,6 +230,17 @@ def test_a_device_that_is_refused_again_stays_so_after_systemd_has_reloaded(
 
 
 @pytest.mark.needs("systemd")
+def test_a_refusal_holds_when_an_update_adds_another(container: Container, unit: str) -> None:
+    container.bundle.linux["devices"] = [LOG]
+    rules = [{"allow": True, "access": "rwm"}, {"allow": False, "type": "c", "major": 1, "minor": 11}]
+    up(container, devices=rules)
+
+    update(container, devices=[*rules, {"allow": False, "type": "c", "major": 1, "minor": 12}]).ok()
+
+    assert container.exec("sh", "-c", TRY).ok().output == "null"
+
+
+@pytest.mark.needs("systemd")
 @pytest.mark.parametrize(
     "rules",
     [pytest.param([], id="few devices"), pytest.param([{"allow": True, "access": "rwm"}], id="all devices")],

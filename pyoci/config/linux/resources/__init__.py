@@ -67,9 +67,12 @@ def device_settings(resources: Resources, version: Callable[[str], int]) -> Sett
         yield from _available("devices", _module("devices").legacy(resources.devices), version)
 
 
-def device_changes(before: Resources, after: Resources, version: Callable[[str], int]) -> Settings:
+def device_changes(
+    before: Resources, after: Resources, version: Callable[[str], int], *, told: bool = False
+) -> Settings:
     """What is to be written on v1 when the rules of a container change; on v2 a program takes another's place."""
-    yield from _available("devices", _module("devices").legacy_change(before.devices, after.devices), version)
+    changes = _module("devices").legacy_change(before.devices, after.devices, told=told)
+    yield from _available("devices", changes, version)
 
 
 def _module(name: str) -> ModuleType:

@@ -77,11 +77,15 @@ def legacy(devices: Iterable[Device]) -> Settings:
         yield ("devices.deny" if allow else "devices.allow"), f"{_text(device)} {access}"
 
 
-def legacy_change(before: Iterable[Device], after: Iterable[Device]) -> Settings:
-    """From the rules *before* to those *after*, touching nothing that both allow: a program may be using it."""
+def legacy_change(before: Iterable[Device], after: Iterable[Device], *, told: bool = False) -> Settings:
+    """From the rules *before* to those *after*, touching nothing that both allow: a program may be using it.
+
+    Where systemd was *told* of them, it has forbidden everything, and allowed all of a kind as an exception; what is
+    refused among that takes another default.
+    """
     default, old = exceptions_from_rules(rules(before))
     allow, new = exceptions_from_rules(rules(after))
-    if allow != default:
+    if allow != default or (allow and told):
         yield from legacy(after)
         return
     add, drop = ("devices.deny", "devices.allow") if allow else ("devices.allow", "devices.deny")

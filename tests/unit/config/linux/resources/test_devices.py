@@ -106,3 +106,13 @@ def test_changes_on_v1_touch_nothing_that_stays(before, after, expected) -> None
 def test_changes_need_a_devices_controller_on_v1() -> None:
     with pytest.raises(Unsupported, match="this host has no devices controller"):
         changed([BASE], [{"allow": True}], 0)
+
+
+def test_changes_say_everything_again_where_systemd_was_told() -> None:
+    kept, new = ({"allow": False, "type": "b", "major": number, "minor": 0, "access": "rw"} for number in (8, 9))
+    before, after = (Resources.read({"devices": [{"allow": True}, *rules]}) for rules in ([kept], [kept, new]))
+
+    assert list(device_changes(before, after, lambda _: 1)) == [("devices.deny", "b 9:0 rw")]
+    assert list(device_changes(before, after, lambda _: 1, told=True)) == [
+        ("devices.allow", "a"), ("devices.deny", "b 8:0 rw"), ("devices.deny", "b 9:0 rw"),
+    ]  # fmt: skip
