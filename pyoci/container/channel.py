@@ -5,6 +5,7 @@ One JSON packet at a time over SOCK_SEQPACKET, which keeps packets whole and say
     init → runtime                     runtime → init
     {"ask": "cgroup"}                  {}             it was removed before init was in; now it is
     {"ask": "maps"}                    {}             the id maps are written
+    {"forked": n}                                     by stage: init, though it may die before it is born
     {"born": true}                     {}             init may begin; the kernel says which process that is
     {"ask": "hooks"}                   {}             limits are set, prestart and createRuntime were run
     {"terminal": true} + descriptor                   the pty's master, when no console socket takes it

@@ -73,7 +73,7 @@ class Container:
         if not self.record["complete"]:
             return "creating" if self.is_being_made else "stopped"
         awaits_start = self._awaits_start()  # first: a container that is deleted loses its init before its fifo
-        if not self.is_alive():
+        if not self.is_alive(ending=False):
             return "stopped"
         if self.is_paused():  # whether its program runs already or not
             return "paused"
@@ -89,9 +89,10 @@ class Container:
             return False
         return True
 
-    def is_alive(self) -> bool:
-        """Whether init runs; a process that only has its number does not count."""
-        return self.pid > 0 and process.is_alive(self.pid, self.record["startTime"])  # type: ignore[arg-type]  # an int
+    def is_alive(self, *, ending: bool = True) -> bool:
+        """Whether init runs, or with *ending* is not gone yet; another process with its number does not count."""
+        start_time: int = self.record["startTime"]  # type: ignore[assignment]  # as saved
+        return self.pid > 0 and process.is_alive(self.pid, start_time, ending=ending)
 
     def is_paused(self) -> bool:
         """Whether its cgroup is frozen."""

@@ -220,7 +220,8 @@ def _is_there(container: Container) -> bool:
 def unlock(container: Container) -> None:
     """Let others change *container*."""
     if container.lock_fd >= 0:
-        os.close(container.lock_fd)
+        with Ignoring(OSError):  # close(2) frees the descriptor even when it fails, and nothing was written
+            os.close(container.lock_fd)
         container.lock_fd = -1
 
 

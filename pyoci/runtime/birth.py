@@ -11,7 +11,7 @@ import os
 
 from pyoci.container import exec_fifo
 from pyoci.container.channel import Channel, described
-from pyoci.errors import ConfigError, ContainerError, HookError, PyociError, StepError, Unsupported
+from pyoci.errors import ConfigError, ContainerError, HookError, Ignoring, PyociError, StepError, Unsupported
 from pyoci.runtime import steps
 from pyoci.syscalls import clone3, process  # noqa: F401 (clone3: nothing can be imported after the fork)
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Names = tuple[str | Step, ...]
 
 _SIGKILL = 9
+_UNKNOWN = -1  # no process
 _HINTS = {
     errno.EPERM: "without root's privileges a container needs a user namespace of its own: linux.namespaces",
     errno.EACCES: "to leave our cgroup for the container's takes cgroup.procs of one above both: "
@@ -43,6 +44,8 @@ class Birth:
         self.pid = 0
         """Init, once it is born."""
         self.stage_pid = 0
+        self._unborn = 0 if init.is_its_own_stage else _UNKNOWN
+        """What stage has forked: it is ours to wait for even when it dies at once."""
         self.answers: dict[str, Callable[[Message], None]] = {}
         self.on_born: Callable[[], object] = bool
         """What init has to wait for."""
@@ -79,24 +82,22 @@ class Birth:
         _close(cgroup_fd, *self.kept_from_child)  # a directory of the host leads out (CVE-2024-21626)
         steps.forbid_imports()
         steps.take(self._stage, self.init)
-        if self.init.is_its_own_stage or process.clone(process.CLONE_PARENT) == 0:
+        pid = 0 if self.init.is_its_own_stage else process.clone(process.CLONE_PARENT)
+        if pid == 0:
             _exit_with(self._be_init, self._report)
+        self.init.channel.send({"forked": pid})
 
     def _be_init(self) -> NoReturn:
-        self._say("born")
+        self.init.channel.send({"born": True})
+        self.init.channel.wait("born")
         steps.take(self._inside, self.init)
-        if self._waits:
-            self._say("ready")
-            _exit_with(self._start_when_told, self._report_start)
         self.init.channel.send({"ready": True})
+        if self._waits:
+            _exit_with(self._start_when_told, self._report_start)  # nobody listens at the channel any more
         _exit_with(self._start, self._report)
 
-    def _say(self, what: str) -> None:
-        """Tell the runtime, and wait until it has noted it."""
-        self.init.channel.send({what: True})
-        self.init.channel.wait(what)
-
     def _start_when_told(self) -> None:
+        self.init.channel.wait("ready")
         self.init.channel.close()
         exec_fifo.wait_for_start(self.init)
         self._start()
@@ -118,14 +119,15 @@ class Birth:
         Of the latter the kernel tells, by closing its end of the channel. Raises PyociError with what went wrong.
         """
         ready = False
-        while not (ready and self._waits):
+        while not (ready and self._waits and self._unborn != _UNKNOWN):  # what is not read resets the connection
             message, fds = self._channel.receive()
             if message is None and ready:
                 break
             if message is None:
                 raise StepError(self.on_death(self._status()))
-            ready = "ready" in message
-            if not ready:
+            if "ready" in message:
+                ready = True
+            else:
                 self._meet(message, fds)
         if not self._waits:
             self._channel.close()
@@ -134,6 +136,8 @@ class Birth:
         if "ask" in message:
             self.answers[str(message["ask"])](message)
             self._channel.answer()
+        elif "forked" in message:
+            self._unborn = 0 if self.pid else int(str(message["forked"]))  # whichever of the two was faster
         elif "born" in message:
             self._note_born()
         elif "terminal" in message:
@@ -146,13 +150,14 @@ class Birth:
     def _note_born(self) -> None:
         if self.pid:
             raise StepError("init was born twice")  # by somebody who took it over, and would have another one killed
-        self.pid = self._channel.sender
+        self.pid, self._unborn = self._channel.sender, min(self._unborn, 0)
         if self.pid == self.stage_pid:
             self.stage_pid = 0
         self.on_born()
         self._channel.answer()
         if self.stage_pid:
-            os.waitpid(self.stage_pid, 0)
+            if os.waitpid(self.stage_pid, 0)[1]:
+                self._unborn = 0  # it did not get so far as to say
             self.stage_pid = 0
         self.meanwhile()
 
@@ -166,14 +171,18 @@ class Birth:
         for pid in (self.stage_pid, self.pid):
             if pid:
                 _kill(pid)
-        self.stage_pid = self.pid = 0
         self._channel.close()
+        if self._unborn > 0:
+            _wait(self._unborn)
+        self.stage_pid = self.pid = self._unborn = 0
 
     def _status(self) -> int:
         """The wait status of the process that hung up."""
-        pid, self.pid = self.pid or self.stage_pid, 0
-        if pid == self.stage_pid:
-            self.stage_pid = 0
+        forked = self.pid or max(self._unborn, 0)
+        if forked and self.stage_pid:
+            _wait(self.stage_pid)
+        pid = forked or self.stage_pid
+        self.pid = self.stage_pid = self._unborn = 0
         return os.waitpid(pid, 0)[1]
 
 
@@ -220,9 +229,11 @@ def _rebuilt(report: object) -> PyociError:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with Ignoring(ProcessLookupError):
         os.kill(pid, _SIGKILL)
+        _wait(pid)
+
+
+def _wait(pid: int) -> None:
+    with Ignoring(ChildProcessError):
         os.waitpid(pid, 0)
-    except OSError as error:
-        if error.errno not in {errno.ESRCH, errno.ECHILD}:
-            raise

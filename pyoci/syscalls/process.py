@@ -12,6 +12,7 @@ CLONE_PARENT = 0x0000_8000
 CLONE_INTO_CGROUP = 0x2_0000_0000
 CLOSE_RANGE_CLOEXEC = 4
 
+_PF_EXITING = 4  # of the flags in /proc/PID/stat
 _SIGACTION = 32  # sizeof(struct sigaction) in the kernel at most: all zero means SIG_DFL
 _SIGSET = 8
 _RLIMIT = 16  # sizeof(struct rlimit64): soft and hard
@@ -39,10 +40,15 @@ def start_time(pid: int) -> int | None:
     return int(fields[19]) if fields else None
 
 
-def is_alive(pid: int, start_time: int) -> bool:
-    """Whether *pid* still is the process that started at *start_time*; a zombie is dead."""
+def is_alive(pid: int, start_time: int, *, ending: bool = True) -> bool:
+    """Whether *pid* still is the process that started at *start_time*; a zombie is dead.
+
+    *ending*: whether one that is about to become a zombie counts, which may have closed its descriptors.
+    """
     fields = stat(pid)
-    return fields is not None and fields[0] not in (b"Z", b"X") and int(fields[19]) == start_time
+    if fields is None or fields[0] in (b"Z", b"X") or int(fields[19]) != start_time:
+        return False
+    return ending or not int(fields[6]) & _PF_EXITING
 
 
 def stat(pid: int) -> list[bytes] | None:

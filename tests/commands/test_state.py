@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import signal
 
 import pytest
 
 from tests.support.container import Container
 from tests.support.runtime import Runtime
+from tests.support.waiting import wait_for
 
 
 def test_tells_what_the_specification_demands(container: Container) -> None:
@@ -63,6 +65,23 @@ def test_follows_the_life_of_the_container(container: Container) -> None:
 
     assert seen == ["created", "running", "stopped"]
     assert container.pid == 0
+
+
+@pytest.mark.needs("root")
+@pytest.mark.differs("runc says that it is created, or runs")
+def test_is_stopped_when_init_cannot_end_because_nobody_collects_what_runs_beside_it(container: Container) -> None:
+    container.create().ok()
+    pid = container.pid
+    with container.runtime.spawn("exec", container.id, "sleep", "1000") as beside:
+        wait_for(lambda: "sleep 1000" in container.runtime("ps", container.id).output, "the program of exec")
+        beside.send_signal(signal.SIGSTOP)
+        try:
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: not os.listdir(f"/proc/{pid}/fd"), "init to close its descriptors")
+            assert container.status == "stopped"
+        finally:
+            beside.send_signal(signal.SIGCONT)
+        assert beside.wait() == 128 + signal.SIGKILL
 
 
 def test_fails_without_output_for_a_missing_container(runtime: Runtime) -> None:

@@ -101,6 +101,20 @@ def test_status_is_stopped_when_init_waits_to_be_reaped(container: Container) ->
     os.waitpid(pid, 0)
 
 
+def test_status_is_stopped_when_init_ends_and_has_closed_the_fifo_already(
+    container: Container, sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete(container, sleeper)
+    os.mkfifo(container.fifo)
+    fields = process.stat(sleeper)
+    assert fields
+    fields[6] = str(int(fields[6]) | 4).encode()  # PF_EXITING
+    monkeypatch.setattr(process, "stat", lambda _: fields)
+
+    assert container.status == "stopped"
+    assert container.is_alive()  # it must be waited for
+
+
 def test_status_is_stopped_when_the_number_belongs_to_another_by_now(container: Container, sleeper: int) -> None:
     complete(container, sleeper)
     container.record["startTime"] = (process.start_time(sleeper) or 0) + 1

@@ -254,6 +254,17 @@ def test_claim_refuses_a_file_in_the_place_of_a_container(home: store.Store) -> 
         home.claim("box")
 
 
+def test_unlock_does_not_fail_when_close_does(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    def close(fd: int) -> None:
+        real_close(fd)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    real_close = os.close
+    monkeypatch.setattr(os, "close", close)
+    store.unlock(container)
+    assert container.lock_fd == -1
+
+
 def test_unlock_does_nothing_when_done_twice(container: Container) -> None:
     store.unlock(container)
     store.unlock(container)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import signal
 
 import pytest
 
@@ -25,12 +27,21 @@ def test_refuses_another_birth_when_init_is_born() -> None:
     birth._channel.close()
 
 
-def test_what_fails_before_the_word_of_start_is_told_where_start_listens() -> None:
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [pytest.param("ready", "no space left on device", id="answer"), pytest.param("", "bad file descriptor", id="word")],
+)
+def test_what_fails_before_the_word_of_start_is_told_where_start_listens(refused: str, reason: str) -> None:
     listen, told = os.pipe()
     init = fake_init(start_fd=told, result_fd=told)  # it can be written to, and not be read from
     birth = Birth(init, (), (), ())
+
+    def wait(what: str) -> None:
+        if what == refused:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     if (pid := os.fork()) == 0:
-        birth._say = lambda _: None  # type: ignore[method-assign]  # nobody answers
+        init.channel.wait = wait  # type: ignore[method-assign]  # nobody answers
         try:
             birth._be_init()
         finally:
@@ -38,7 +49,41 @@ def test_what_fails_before_the_word_of_start_is_told_where_start_listens() -> No
     os.close(told)
     os.waitpid(pid, 0)
 
-    assert b"start: bad file descriptor" in os.read(listen, 4096)
+    assert f"start: {reason}" in os.read(listen, 4096).decode()
     os.close(listen)
     init.channel.close()
     birth._channel.close()
+
+
+def test_collects_what_dies_before_it_is_born(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until somebody does, the pid namespace it was to join cannot end."""
+    init = fake_init()
+    birth = Birth(init, (), (), ())
+    birth.on_death = str
+    monkeypatch.setattr(birth, "_be_init", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    birth.fork()
+
+    with pytest.raises(StepError, match=f"^{signal.SIGKILL.value}$"):
+        birth.converse()
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    birth.abort()
+
+
+def test_goes_on_when_stage_dies_without_saying_whom_it_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    init = fake_init(start_fd=0)  # it waits for the word of start
+    birth = Birth(init, (), (), ())
+    say = init.channel.send
+
+    def send(message: dict[str, object]) -> None:
+        if "forked" in message:
+            os.kill(os.getpid(), signal.SIGKILL)
+        say(message)
+
+    monkeypatch.setattr(init.channel, "send", send)
+    birth.fork()
+
+    birth.converse()
+
+    birth.abort()
