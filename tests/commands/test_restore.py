@@ -15,6 +15,7 @@ from tests.support.checkpoints import Images
 from tests.support.container import Container
 from tests.support.limits import assert_limits, directory, places
 from tests.support.pipes import COUNTER, Pipes
+from tests.support.systemd import systemctl
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -259,8 +260,7 @@ def test_starts_a_unit_around_the_container(container: Container, images: Images
     assert pipes.ask("b") == "2 b"
     unit = f"pyoci-{container.id}.scope"
     assert unit in "".join(places(container.pid).values())
-    shown = subprocess.check_output(["systemctl", "show", unit, "-p", "ActiveState", "-p", "TasksMax"], text=True)
-    assert sorted(shown.split()) == ["ActiveState=active", "TasksMax=50"]
+    assert systemctl.show(unit, "ActiveState", "TasksMax") == {"ActiveState": "active", "TasksMax": "50"}
 
 
 def test_keeps_the_seccomp_filter(container: Container, images: Images, pipes: Pipes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.limits import assert_limits, places
 from tests.support.machine import alone, lingering
+from tests.support.systemd import Systemd
 from tests.support.user import User
 
 TYPE_CHECKING = False
@@ -40,9 +40,9 @@ def user(container: Container, place: Path, session: Path) -> User:
     return user
 
 
-def systemctl(user: User, *words: str) -> str:
-    """What the user's systemctl prints."""
-    return subprocess.check_output([*user.become(), "systemctl", "--user", *words], text=True)
+def systemctl_of(user: User) -> Systemd:
+    """The user's own."""
+    return Systemd(*user.become(), "systemctl", "--user")
 
 
 @pytest.mark.needs("systemd", "tester", "cgroup2")
@@ -53,13 +53,13 @@ def test_has_limits_that_hold_after_a_reload(user: User) -> None:
 
     assert places(pid)[""].endswith(f"/user@{user.uid}.service/user.slice/{unit}")
     assert_limits(pid, _FILES)
-    systemctl(user, "daemon-reload")
+    systemctl_of(user)("daemon-reload")
     assert_limits(pid, _FILES)
     user("update", "--pids-limit=60", user.container.id).ok()
     assert_limits(pid, {**_FILES, "pids.max": "60"})
-    assert systemctl(user, "show", unit, "--property=TasksMax") == "TasksMax=60\n"
+    assert systemctl_of(user).show(unit, "TasksMax") == {"TasksMax": "60"}
     user("delete", "--force", user.container.id).ok()
-    assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
+    assert systemctl_of(user).show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd", "tester", "cgroup1")
@@ -72,7 +72,7 @@ def test_is_a_unit_without_limits_on_v1(user: User) -> None:
     user("update", "--pids-limit=60", user.container.id).failed("cannot set pids limit")
     user("exec", user.container.id, "true").ok()
     user("delete", "--force", user.container.id).ok()
-    assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
+    assert systemctl_of(user).show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd", "tester", "cgroup1")
@@ -83,7 +83,7 @@ def test_says_that_on_v1_such_a_user_has_no_limits(user: User) -> None:
     user.run(options=SYSTEMD).failed("cannot set", "permission denied", "where a cgroup of v2 is delegated to him")
 
     unit = f"pyoci-{user.container.id}.scope"
-    assert systemctl(user, "show", unit, "--property=LoadState") == "LoadState=not-found\n"
+    assert systemctl_of(user).show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd", "tester", "cgroup2")

@@ -15,6 +15,7 @@ from tests.support.bus import FakeBus
 from tests.support.container import Container, leftovers
 from tests.support.limits import assert_limits, control_file, places
 from tests.support.runtime import Result
+from tests.support.systemd import systemctl
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -28,13 +29,6 @@ TRY = "echo > /dev/null && printf null; (: < /dev/log) && printf ' read'; (: >> 
 LIMITS = ("memory.max", "memory.swap.max", "pids.max", "cpu.max", "cpu.weight", "cpuset.cpus.effective",
           "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cpu.cfs_quota_us", "cpu.cfs_period_us",
           "cpu.shares")  # fmt: skip
-
-
-def show(unit: str, *names: str) -> dict[str, str]:
-    """What systemd knows of *unit*."""
-    options = [word for name in names for word in ("-p", name)]
-    text = subprocess.check_output(["systemctl", "show", unit, *options], text=True)
-    return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def read_limits(pid: int) -> dict[str, str]:
@@ -66,7 +60,7 @@ def update(container: Container, **resources: Any) -> Result:
 def test_is_a_delegated_scope_of_its_slice(container: Container, unit: str) -> None:
     pid = up(container)
 
-    shown = show(unit, "ControlGroup", "Delegate", "Slice", "ActiveState", "Transient")
+    shown = systemctl.show(unit, "ControlGroup", "Delegate", "Slice", "ActiveState", "Transient")
     place = f"/pyoci.slice/pyoci-tests.slice/{unit}"
     assert shown == {
         "ControlGroup": place, "Delegate": "yes", "Slice": "pyoci-tests.slice", "ActiveState": "active",
@@ -80,7 +74,7 @@ def test_is_gone_when_the_container_is_deleted(container: Container, unit: str) 
     up(container)
     container.delete("--force").ok()
 
-    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+    assert systemctl.show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd")
@@ -89,7 +83,7 @@ def test_leaves_no_unit_when_creating_fails(container: Container, unit: str) -> 
 
     container.run(options=SYSTEMD).failed("no such file or directory")
 
-    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+    assert systemctl.show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 reloads = pytest.mark.parametrize("reload", ["daemon-reload", "daemon-reexec"])
@@ -100,14 +94,14 @@ reloads = pytest.mark.parametrize("reload", ["daemon-reload", "daemon-reexec"])
 def test_limits_hold_after_systemd_has_reloaded(container: Container, unit: str, reload: str) -> None:
     pid = up(container, memory={"limit": SIZE}, pids={"limit": 50}, cpu={"quota": 20_000, "shares": 512})
 
-    subprocess.run(["systemctl", reload], check=True)
+    systemctl(reload)
 
     assert_limits(pid, {
         "memory.max": str(SIZE), "memory.limit_in_bytes": str(SIZE),
         "cpu.max": "20000 100000", "cpu.cfs_quota_us": "20000",
         "cpu.weight": "59", "cpu.shares": "512", "pids.max": "50",
     })  # fmt: skip
-    assert show(unit, "TasksMax", "CPUQuotaPerSecUSec") == {"TasksMax": "50", "CPUQuotaPerSecUSec": "200ms"}
+    assert systemctl.show(unit, "TasksMax", "CPUQuotaPerSecUSec") == {"TasksMax": "50", "CPUQuotaPerSecUSec": "200ms"}
 
 
 @reloads
@@ -122,9 +116,9 @@ def test_files_of_v2_hold_after_systemd_has_reloaded(container: Container, unit:
     pid = up(container, unified=files)
     assert_limits(pid, files)
 
-    subprocess.run(["systemctl", reload], check=True)
+    systemctl(reload)
 
-    assert show(unit, "MemoryMin", "MemoryLow", "MemoryHigh", "MemoryMax", "MemorySwapMax", "CPUWeight",
+    assert systemctl.show(unit, "MemoryMin", "MemoryLow", "MemoryHigh", "MemoryMax", "MemorySwapMax", "CPUWeight",
                 "AllowedCPUs", "AllowedMemoryNodes", "TasksMax") == {
         "MemoryMin": "4096", "MemoryLow": "8192", "MemoryHigh": "33554432", "MemoryMax": "67108864",
         "MemorySwapMax": "12288", "CPUWeight": "77", "AllowedCPUs": "0",
@@ -146,10 +140,10 @@ def test_a_quota_is_not_what_systemd_rounds_it_to(container: Container, unit: st
 @pytest.mark.needs("systemd", "cgroup2")
 def test_a_container_is_idle_and_no_longer(container: Container, unit: str) -> None:
     pid = up(container, cpu={"idle": 1})
-    assert show(unit, "CPUWeight") == {"CPUWeight": "idle"}
+    assert systemctl.show(unit, "CPUWeight") == {"CPUWeight": "idle"}
 
     update(container, cpu={"idle": 0}).ok()
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    systemctl("daemon-reload")
 
     assert_limits(pid, {"cpu.idle": "0", "cpu.weight": "100"})
 
@@ -163,7 +157,7 @@ def test_the_unit_is_as_before_when_an_update_fails_half_way(container: Containe
     names = ("MemoryMax", "MemorySwapMax", "MemoryLimit", "TasksMax", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec",
              "CPUWeight", "CPUShares", "AllowedCPUs", "IOWeight")  # fmt: skip
     pid = up(container, **limits if asked else {})
-    before, files = show(unit, *names), read_limits(pid)
+    before, files = systemctl.show(unit, *names), read_limits(pid)
 
     update(
         container, memory={"limit": SIZE, "swap": SIZE}, pids={"limit": 40},
@@ -171,7 +165,7 @@ def test_the_unit_is_as_before_when_an_update_fails_half_way(container: Containe
         blockIO={"throttleReadBpsDevice": [{"major": 4095, "minor": 77, "rate": 1}]},
     ).failed("No such device")  # fmt: skip
 
-    assert show(unit, *names) == before
+    assert systemctl.show(unit, *names) == before
     assert read_limits(pid) == files
 
 
@@ -182,10 +176,10 @@ def test_devices_hold_after_systemd_has_reloaded(container: Container, unit: str
     pid = up(container)
     before = container.exec("sh", "-c", TRY).ok().output
 
-    subprocess.run(["systemctl", reload], check=True)
+    systemctl(reload)
 
     assert container.exec("sh", "-c", TRY).ok().output == before == "null"
-    assert show(unit, "DevicePolicy") == {"DevicePolicy": "strict"}
+    assert systemctl.show(unit, "DevicePolicy") == {"DevicePolicy": "strict"}
     assert pid == container.pid
 
 
@@ -198,7 +192,7 @@ def test_devices_of_an_update_hold_after_systemd_has_reloaded(container: Contain
 
     update(container, devices=[{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]).ok()
     before = container.exec("sh", "-c", TRY).ok().output
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    systemctl("daemon-reload")
 
     assert container.exec("sh", "-c", TRY).ok().output == before == "null read"
 
@@ -224,7 +218,7 @@ def test_a_device_that_is_refused_again_stays_so_after_systemd_has_reloaded(
     allowed = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rwm"}
     up(container, devices=[allowed, {**allowed, "allow": False}])
 
-    subprocess.run(["systemctl", reload], check=True)
+    systemctl(reload)
 
     assert container.exec("sh", "-c", TRY).ok().output == "null"
 
@@ -253,7 +247,7 @@ def test_is_where_its_limits_are_whatever_becomes_of_the_slice(
     assert not slice_alone & set(places(pid).values())
     before = places(pid)
 
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    systemctl("daemon-reload")
     other = new_container()
     other.bundle.linux["cgroupsPath"] = f"pyoci-tests.slice:pyoci:{other.id}"
     up(other)
@@ -268,7 +262,7 @@ def test_a_pause_holds_when_systemd_reloads(container: Container, unit: str) -> 
     up(container)
     container.runtime("pause", container.id).ok()
 
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    systemctl("daemon-reload")
 
     assert container.status == "paused"
     container.runtime("resume", container.id).ok()
@@ -279,12 +273,12 @@ def test_a_unit_stopped_behind_our_back_is_a_stopped_container(container: Contai
     container.bundle.script("trap 'exit 0' TERM; while :; do sleep 1; done")
     up(container)
 
-    subprocess.run(["systemctl", "stop", unit], check=True)
+    systemctl("stop", unit)
 
     container.wait_for_status("stopped")
     update(container, pids={"limit": 5}).failed("container not running")
     container.delete().ok()
-    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+    assert systemctl.show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd")
@@ -293,22 +287,22 @@ def test_a_unit_that_systemd_killed_leaves_nothing(container: Container, unit: s
     up(container)  # its program ends at no SIGTERM, for it is the first of its pid namespace
     subprocess.run(["systemctl", "stop", unit], check=False)
 
-    assert show(unit, "ActiveState") == {"ActiveState": "failed"}
+    assert systemctl.show(unit, "ActiveState") == {"ActiveState": "failed"}
     container.wait_for_status("stopped")
     container.delete().ok()
 
-    assert show(unit, "LoadState") == {"LoadState": "not-found"}
+    assert systemctl.show(unit, "LoadState") == {"LoadState": "not-found"}
 
 
 @pytest.mark.needs("systemd")
 def test_a_unit_of_that_name_that_failed_gives_way(container: Container, unit: str) -> None:
     options = ["--property=RuntimeMaxSec=200ms", "--property=TimeoutStopSec=1s", "--scope", "--quiet"]
     subprocess.run(["systemd-run", *options, f"--unit={unit}", "sleep", "1000"], check=False)
-    wait_for(lambda: show(unit, "ActiveState") == {"ActiveState": "failed"}, f"the failure of {unit}")
+    wait_for(lambda: systemctl.show(unit, "ActiveState") == {"ActiveState": "failed"}, f"the failure of {unit}")
 
     up(container)
 
-    assert show(unit, "ActiveState") == {"ActiveState": "active"}
+    assert systemctl.show(unit, "ActiveState") == {"ActiveState": "active"}
 
 
 @pytest.mark.needs("systemd", "cgroup2")
@@ -318,7 +312,7 @@ def test_the_cgroup_belongs_to_the_user_who_can_see_it_writable(container: Conta
     container.bundle.config["mounts"][-1]["options"].remove("ro")
     pid = up(container)
 
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    systemctl("daemon-reload")
 
     place = Path("/sys/fs/cgroup" + places(pid)[""])
     delegated = {name for name in Path("/sys/kernel/cgroup/delegate").read_text().split() if (place / name).exists()}
@@ -341,7 +335,7 @@ def test_annotations_are_properties_of_the_unit(container: Container, unit: str)
     container.bundle.config["annotations"] = {"org.systemd.property.TimeoutStopSec": "uint64 7"}
     up(container)
 
-    assert show(unit, "TimeoutStopUSec") == {"TimeoutStopUSec": "7s"}
+    assert systemctl.show(unit, "TimeoutStopUSec") == {"TimeoutStopUSec": "7s"}
 
 
 @pytest.mark.needs("systemd")
@@ -355,7 +349,7 @@ def test_a_second_container_cannot_have_the_unit(
 
     other.run(options=SYSTEMD).failed("unable to start unit")
 
-    assert show(unit, "ActiveState") == {"ActiveState": "active"}
+    assert systemctl.show(unit, "ActiveState") == {"ActiveState": "active"}
 
 
 @pytest.mark.needs("systemd")

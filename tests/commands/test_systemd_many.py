@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.container import Container, cgroups_named, leftovers
+from tests.support.systemd import systemctl
 from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 SYSTEMD = ("--systemd-cgroup",)
 _AT_ONCE = 50
 _SECONDS = 120
-
-
-def units_named(text: str) -> list[str]:
-    """The units with *text* in their name, those that have failed among them."""
-    words = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"*{text}*"]
-    return subprocess.check_output(words, text=True).splitlines()
 
 
 @pytest.mark.needs("systemd")
@@ -51,7 +45,7 @@ def test_leaves_no_unit_of_containers_at_once(runtime: Runtime, bundle: Bundle, 
         said = list(pool.map(live, range(_AT_ONCE)))
 
     assert len(said) == _AT_ONCE
-    wait_for(lambda: not units_named(batch), "no unit is left")  # systemd forgets them between two answers
+    wait_for(lambda: not systemctl.units(f"*{batch}*"), "no unit is left")  # systemd forgets them between two answers
     assert cgroups_named(batch) == []
     assert os.listdir(runtime.root) == []
 

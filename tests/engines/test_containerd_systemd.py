@@ -64,7 +64,7 @@ def test_a_pod_and_its_container_are_units(pod: Pod, containerd: ContainerdOfMac
             linux={"memory_limit_in_bytes": 96 << 20, "cpu_period": 100000, "cpu_quota": 25000})  # fmt: skip
     containerd.place.systemctl("daemon-reload")
     limits.assert_limits(pid, limits.files(memory=96, cpus=0.25))
-    assert containerd.place.show(unit, "CPUQuotaPerSecUSec", "Delegate") == {
+    assert containerd.place.systemctl.show(unit, "CPUQuotaPerSecUSec", "Delegate") == {
         "CPUQuotaPerSecUSec": "250ms", "Delegate": "yes",
     }  # fmt: skip
     wait_for(
@@ -78,7 +78,7 @@ def test_ctr_has_a_unit_as_well(containerd: ContainerdOfMachine) -> None:
     with containerd.leaving_nothing():
         containerd("run", "--detach", "--runc-systemd-cgroup", "--cgroup=system.slice:cri-containerd:ctr",
                    engines.IMAGE, "ctr", "sleep", "1000")  # fmt: skip
-        unit = containerd.place.show("cri-containerd-ctr.scope", "ActiveState", "ControlGroup")
+        unit = containerd.place.systemctl.show("cri-containerd-ctr.scope", "ActiveState", "ControlGroup")
         containerd("task", "rm", "--force", "ctr")
         containerd("container", "rm", "ctr")
 

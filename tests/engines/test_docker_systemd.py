@@ -56,7 +56,7 @@ def test_limits_arrive_in_the_cgroup_and_in_its_unit(docker: DockerOfMachine, bo
     limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=50))
     docker.place.systemctl("daemon-reload")
     limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=50))
-    assert docker.place.show(unit, *_UNIT) == _UNIT
+    assert docker.place.systemctl.show(unit, *_UNIT) == _UNIT
 
 
 def test_life(box: DockerContainer) -> None:

@@ -68,9 +68,9 @@ def test_limits_arrive_in_the_cgroup_and_in_its_unit(podman: PodmanOfMachine, na
     podman.place.systemctl("daemon-reload")
     limits.assert_limits(pid, limits.files(memory=128, cpus=0.25, pids=33))
     if podman.manager == "systemd":
-        assert podman.place.show(unit, *_UNIT) == _UNIT
+        assert podman.place.systemctl.show(unit, *_UNIT) == _UNIT
         memory = "MemoryMax" if abilities.has("cgroup2") else "MemoryLimit"
-        assert podman.place.show(unit, memory) == {memory: str(128 << 20)}
+        assert podman.place.systemctl.show(unit, memory) == {memory: str(128 << 20)}
     else:
         assert not unit.endswith(".scope")
 
@@ -118,12 +118,12 @@ def test_leaves_no_unit_of_fifty_containers(podman: PodmanOfMachine, new_id: Cal
     with ThreadPoolExecutor(10) as workers:  # each is a process of podman's, of 50 MB
         made = list(workers.map(lambda name: podman("run", "-d", f"--name={name}", "--network=none", IMAGE), names))
     ids = {said.output for said in made}
-    scopes = [unit for unit in podman.place.units("libpod-*.scope") if not unit.startswith("libpod-conmon-")]
+    scopes = [unit for unit in podman.place.systemctl.units("libpod-*.scope") if not unit.startswith("libpod-conmon-")]
     with ThreadPoolExecutor(10) as workers:
         list(workers.map(lambda name: podman("rm", "--force", "--time=0", name), names))
 
     assert {scope.removeprefix("libpod-").removesuffix(".scope") for scope in scopes} == ids
-    wait_for(lambda: not podman.place.units("libpod-*", "pyoci-*"), "no unit is left")
+    wait_for(lambda: not podman.place.systemctl.units("libpod-*", "pyoci-*"), "no unit is left")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.container import cgroups_named, mounts_naming, processes_naming
 from tests.support.engines import HOME, IMAGE, PATH, Containerd, Docker, Place, Podman
+from tests.support.systemd import Systemd, systemctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def lingering(name: str) -> Iterator[Path]:
     """The runtime directory of the user *name*, whose systemd runs meanwhile though nobody is logged in."""
     uid = pwd.getpwnam(name).pw_uid
     subprocess.run(["loginctl", "enable-linger", name], check=True)
-    subprocess.run(["systemctl", "start", f"user@{uid}.service"], check=True)  # until it listens
+    systemctl("start", f"user@{uid}.service")  # until it listens
     yield Path(f"/run/user/{uid}")
     subprocess.run(["loginctl", "disable-linger", name], check=True)
-    subprocess.run(["systemctl", "stop", f"user@{uid}.service"], check=True)
+    systemctl("stop", f"user@{uid}.service")
 
 
 class Machine(Place):
@@ -80,26 +81,17 @@ class Machine(Place):
         """The words in front of a command of the user's."""
         return []
 
-    def systemctl(self, *words: str) -> str:
-        """What systemctl says."""
-        return subprocess.check_output(["systemctl", "--no-pager", *words], text=True)
-
-    def show(self, unit: str, *names: str) -> dict[str, str]:
-        """What systemd knows of *unit*."""
-        text = self.systemctl("show", unit, *(f"--property={name}" for name in names))
-        return dict(line.split("=", 1) for line in text.splitlines())
-
-    def units(self, *patterns: str) -> set[str]:
-        """The units with such names, those that have failed among them."""
-        lines = self.systemctl("list-units", "--all", "--plain", "--no-legend", *patterns).splitlines()
-        return {line.split()[0] for line in lines}
+    @property
+    def systemctl(self) -> Systemd:
+        """Whoever makes the cgroups."""
+        return systemctl
 
     def inventory(self) -> set[str]:
         """The units, mounts, cgroups and processes there are of engines."""
         mounts = [line.split()[4] for text in ("/merged ", "/shm ", "/rootfs ") for line in mounts_naming(text)]
         groups = [name for word in ("libpod-", "docker-", "cri-containerd-") for name in cgroups_named(word)]
         processes = [line for word in ("conmon ", "containerd-shim") for line in processes_naming(word)]
-        return {*self.units(*_UNITS), *mounts, *groups, *processes}
+        return {*self.systemctl.units(*_UNITS), *mounts, *groups, *processes}
 
 
 class Session(Machine):
@@ -122,9 +114,10 @@ class Session(Machine):
         scope = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes"]
         return [*ids, "env", "--ignore-environment", *variables, *scope]
 
-    def systemctl(self, *words: str) -> str:
-        """What systemctl says of the user's systemd."""
-        return self.run(["systemctl", "--no-pager", "--user", *words]).ok().stdout
+    @property
+    def systemctl(self) -> Systemd:
+        """The user's own."""
+        return Systemd(*self.command(["systemctl", "--user"]))
 
 
 class PodmanOfMachine(Podman):
