@@ -139,10 +139,11 @@ class UnifiedDirectory(Directory):
         return os.open(f"{self.path}{below}", flags | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def directory_fd_of(self, pid: int) -> int:
-        """A descriptor of the directory in which *pid* is now."""
+        """A descriptor of the directory in which *pid* is now, here or further down."""
         lines = read(f"/proc/{pid}/cgroup").split("\n")
-        own = next(line[3:] for line in lines if line.startswith("0::"))
-        return os.open(f"{self.mount}{own}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        own = self.mount + next(line[3:] for line in lines if line.startswith("0::"))
+        path = own if own.startswith(f"{self.path}/") else self.path
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def is_frozen(self) -> bool:
         """Whether it is, or is about to be, because of itself or of a directory above."""

@@ -149,23 +149,19 @@ def _join(init: Init, pidfd: int) -> None:
 
 
 def _fork(birth: Birth, cgroup: Cgroup, sub: dict[str, str], init_pid: int) -> None:
-    """Fork into the cgroup.
+    """Fork into the cgroup: the part of it where init is, or the one named.
 
-    Where the container has divided its own further (EBUSY), into that of its init; where only systemd may move us
+    A container that divides its own can do so only while no process is in the whole. Where only systemd may move us
     there (EACCES: a user at a session of logind's), that does.
     """
     try:
-        birth.fork(cgroup.directory_fd(sub))
+        birth.fork(cgroup.directory_fd(sub) if sub else cgroup.directory_fd_of(init_pid))
     except StepError as error:
-        number = error.details.get("errno")
-        if number == errno.EBUSY and not sub:
-            birth.fork(cgroup.directory_fd_of(init_pid))
-        elif number == errno.EACCES and cgroup.is_unit:
-            birth.init.awaits_adoption = True
-            birth.fork()
-            cgroup.attach(birth.stage_pid, sub)
-        else:
+        if error.details.get("errno") != errno.EACCES or not cgroup.is_unit:
             raise
+        birth.init.awaits_adoption = True
+        birth.fork()
+        cgroup.attach(birth.stage_pid, sub)
 
 
 def _sub_cgroups(given: tuple[str, ...]) -> dict[str, str]:

@@ -44,6 +44,20 @@ def test_exec_joins_the_part_where_init_is(divided: Container) -> None:
     assert places(divided.pid)[""].endswith(f"{divided.id}/init")
 
 
+def test_exec_does_not_keep_a_container_from_dividing_its_cgroup(container: Container) -> None:
+    enable = "cd /sys/fs/cgroup; until [ -e /go ]; do sleep 0.01; done; echo +pids > cgroup.subtree_control"
+    container.bundle.namespace("cgroup").script(
+        "mkdir /sys/fs/cgroup/init; echo 0 > /sys/fs/cgroup/init/cgroup.procs; echo > /moved;"
+        f"({enable}); echo $? > /done; exec sleep 1000"
+    ).config["mounts"][-1]["options"].remove("ro")
+    container.up().wait_for_file("/moved")
+
+    container.exec("sleep", "1000", flags=("--detach",)).ok()
+    container.exec("touch", "/go").ok()
+
+    assert container.wait_for_file("/done") == "0\n"
+
+
 def test_exec_may_name_another_part(divided: Container) -> None:
     assert divided.exec("cat", "/proc/self/cgroup", flags=("--cgroup", "/work")).ok().output == "0::/work"
 
