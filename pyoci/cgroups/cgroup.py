@@ -7,7 +7,7 @@ import os
 import time
 
 from pyoci import log
-from pyoci.cgroups.directory import ATTEMPTS, GONE
+from pyoci.cgroups.directory import again
 from pyoci.errors import ContainerError, Unsupported
 
 TYPE_CHECKING = False
@@ -245,14 +245,7 @@ class Cgroup:
 
     def first_tasks(self) -> list[int]:
         """As ``tasks`` of a cgroup that was just made: what is gone is made again, as by ``enter``."""
-        for _ in range(ATTEMPTS):
-            try:
-                return self.tasks()
-            except OSError as error:
-                if error.errno not in GONE:
-                    raise
-                self._make_missing()
-        return self.tasks()
+        return again(self.tasks, self._make_missing)
 
     def directory_fd(self, sub: Mapping[str, str] | None = None) -> int:
         """A descriptor of the v2 directory for CLONE_INTO_CGROUP, owned by the caller; -1 when there is none."""

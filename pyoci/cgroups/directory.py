@@ -10,10 +10,12 @@ from pyoci.cgroups.hierarchy import read
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
+    T = TypeVar("T")
     Undo = Callable[..., object]  # is told a function and its arguments, to be called if all fails
 
-ATTEMPTS = 10  # times others may remove what we have just made, or want to make something in
+_ATTEMPTS = 10  # times others may remove what we have just made, or want to make something in
 GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went away between open and read
 
 
@@ -51,7 +53,7 @@ class Directory:
         self._make(self.path)
 
     def _make(self, path: str) -> None:
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 os.mkdir(path, 0o755)
             except FileExistsError:
@@ -62,7 +64,8 @@ class Directory:
                     raise
                 self._make(parent)
             else:
-                self.created += [path] if path not in self.created else []
+                if path not in self.created:  # as it is where others have removed it since
+                    self.created.append(path)
                 return
 
     def remove(self) -> bool:
@@ -122,16 +125,7 @@ class Directory:
 
     def enter(self, pid: int) -> None:
         """Move a process here, which keeps others from removing the directory; make it again where they were faster."""
-        for _ in range(ATTEMPTS):
-            try:
-                self.add(pid)
-            except OSError as error:
-                if error.errno not in GONE:
-                    raise
-                self.create()
-            else:
-                return
-        self.add(pid)
+        again(lambda: self.add(pid), self.create)
 
     def pids(self, *, recursive: bool = True) -> list[int]:
         """The processes here and, unless told otherwise, further down."""
@@ -173,6 +167,18 @@ class Directory:
         """All of a file of lines such as ``oom_kill 3``."""
         pairs = [line.split() for line in self.lines(name)]
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
+
+def again(action: Callable[[], T], make: Callable[[], object]) -> T:
+    """What *action* gives, once what it needs is there: *make* makes it again when others have removed it."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return action()
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            make()
+    return action()
 
 
 def write(path: str, value: str) -> None:

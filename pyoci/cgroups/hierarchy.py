@@ -41,9 +41,9 @@ def mounted(root: str = MOUNT_POINT, proc: str = PROC) -> list[Hierarchy]:
     """The hierarchies we are in and can reach, v1 first, as in ``/proc/self/cgroup``."""
     found = []
     mounts: list[Entry] | None = None
-    memberships = list(_memberships(proc))
-    for names, own in memberships:
-        place = _usual_place(root, names, own, alone=len(memberships) == 1)
+    ours = list(memberships(proc))
+    for names, own in ours:
+        place = _usual_place(root, names, own, alone=len(ours) == 1)
         if place is None:
             mounts = _mounts(proc) if mounts is None else mounts
             place = _other_place(mounts, names, own)
@@ -64,11 +64,11 @@ def read(path: str) -> str:
     return b"".join(parts).decode(errors="surrogateescape")
 
 
-def _memberships(proc: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """For each hierarchy its controllers (none: v2) and our path in it (cgroups(7), "/proc files")."""
+def memberships(proc: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """For each hierarchy its controllers (none: v2) and the path of a process in it (cgroups(7), "/proc files")."""
     for line in filter(None, read(f"{proc}/cgroup").split("\n")):
         _, names, path = line.split(":", 2)
-        # Seen from a cgroup namespace that is not our cgroup's, the path climbs out of what can be reached.
+        # Seen from a cgroup namespace that is not its cgroup's, the path climbs out of what can be reached.
         yield tuple(names.split(",")) if names else (), "/" if path.startswith("/..") else path
 
 

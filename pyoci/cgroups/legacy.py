@@ -12,7 +12,7 @@ import os
 import time
 
 from pyoci.cgroups.directory import GONE, Directory, write
-from pyoci.cgroups.hierarchy import read
+from pyoci.cgroups.hierarchy import memberships, read
 
 _UNLIMITED = 2**60  # no limit reads as the largest multiple of the page size below 2**63
 _FREEZE_ROUNDS = 20
@@ -61,12 +61,8 @@ class LegacyDirectory(Directory):
         except FileNotFoundError:
             if below or not init_pid:
                 raise
-            return os.open(f"{self.mount}{self._place_of(init_pid)}/tasks", os.O_WRONLY | os.O_CLOEXEC)
-
-    def _place_of(self, pid: int) -> str:
-        """The path of the cgroup in which *pid* is now."""
-        entries = [line.split(":", 2) for line in read(f"/proc/{pid}/cgroup").splitlines()]
-        return next(path for _, names, path in entries if tuple(names.split(",")) == self.names)
+            own = dict(memberships(f"/proc/{init_pid}"))[self.names]
+            return os.open(f"{self.mount}{own}/tasks", os.O_WRONLY | os.O_CLOEXEC)
 
     def is_frozen(self) -> bool:
         """Whether it is, or is about to be, because of itself or of a directory above."""

@@ -8,7 +8,7 @@ import select
 import time
 
 from pyoci.cgroups.directory import GONE, Directory, write
-from pyoci.cgroups.hierarchy import read
+from pyoci.cgroups.hierarchy import memberships, read
 from pyoci.errors import Ignoring
 
 TYPE_CHECKING = False
@@ -140,8 +140,7 @@ class UnifiedDirectory(Directory):
 
     def directory_fd_of(self, pid: int) -> int:
         """A descriptor of the directory in which *pid* is now, here or further down."""
-        lines = read(f"/proc/{pid}/cgroup").split("\n")
-        own = self.mount + next(line[3:] for line in lines if line.startswith("0::"))
+        own = self.mount + dict(memberships(f"/proc/{pid}"))[()]
         path = own if own.startswith(f"{self.path}/") else self.path
         return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 

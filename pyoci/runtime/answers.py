@@ -47,8 +47,11 @@ def attend(birth: Birth, container: Container, cgroup: Cgroup, parsed: Config, o
     birth.on_death = lambda status: _describe_death(status, cgroup)
 
 
-def walking_in(tasks: list[int]) -> Step:
-    """The step by which a process enters the cgroups of *tasks* itself: on v1 much faster than being moved."""
+def walking_in(tasks: list[int], reopen: Callable[[], list[int]] | None = None) -> Step:
+    """The step by which a process enters the cgroups of *tasks* itself: on v1 much faster than being moved.
+
+    Where one is gone by then, those that *reopen* gives are entered, or else the runtime makes it again.
+    """
 
     def walk_in(init: Init) -> None:
         if init.awaits_adoption:
@@ -56,9 +59,12 @@ def walking_in(tasks: list[int]) -> Step:
         try:
             cgroups.walk_in(tasks)
         except OSError as error:
-            if error.errno != errno.ENODEV or init.joining:
+            if error.errno != errno.ENODEV:
                 raise
-            init.channel.ask("cgroup")
+            if reopen:
+                cgroups.walk_in(reopen())
+            else:
+                init.channel.ask("cgroup")
 
     return "cgroups.walk_in", walk_in
 

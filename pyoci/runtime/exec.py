@@ -98,7 +98,8 @@ def _bear(container: Container, parsed: Config, wanted: Process, options: Option
                 raise WrongStatus(_REFUSALS["stopped"])
             sub = _sub_cgroups(options.cgroup)
             tasks = cgroup.tasks(sub, container.pid)
-            birth = Birth(init, stage(tasks, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
+            walking_in = answers.walking_in(tasks, lambda: cgroup.tasks(sub, container.pid))
+            birth = Birth(init, stage(walking_in, pidfd), SELF + create.PROCESS + create.LAUNCH, START)
             birth.kept_from_runtime = [*tasks, init.root] if init.root >= 0 else tasks
             answers.attend(birth, container, cgroup, parsed, options)
             undo.push(birth.abort)
@@ -129,9 +130,9 @@ def _root_of(container: Container) -> int:
     return os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def stage(tasks: list[int], pidfd: int) -> tuple[str | Step, ...]:
-    """What is done on the host, ending in the cgroups of *tasks* and the namespaces of the process *pidfd*."""
-    return *STAGE, answers.walking_in(tasks), ("exec.join", lambda init: _join(init, pidfd)), *ENTERED
+def stage(walking_in: Step, pidfd: int) -> tuple[str | Step, ...]:
+    """What is done on the host, ending in the cgroups and the namespaces of the process *pidfd*."""
+    return *STAGE, walking_in, ("exec.join", lambda init: _join(init, pidfd)), *ENTERED
 
 
 def _join(init: Init, pidfd: int) -> None:

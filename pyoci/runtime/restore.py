@@ -24,6 +24,7 @@ from __future__ import annotations
 import os
 
 from pyoci import json_text
+from pyoci.cgroups import hierarchy
 from pyoci.config.linux import loopback
 from pyoci.config.linux.namespaces import TYPES, open_given
 from pyoci.container import store
@@ -223,10 +224,4 @@ def _external_mounts(pid: int, rootfs: str) -> list[tuple[str, str]]:
 
 def _cgroups_of(pid: int) -> list[tuple[str, str]]:
     """Controller and path of each cgroup of the process *pid*: the roots below which criu puts what it restores."""
-    with open(f"/proc/{pid}/cgroup", "rb", buffering=0) as file:
-        lines = file.readall().decode(errors="surrogateescape").split("\n")
-    return [
-        (name, path)
-        for _, names, path in [line.split(":", 2) for line in lines if line]
-        for name in names.split(",")
-    ]
+    return [(name, path) for names, path in hierarchy.memberships(f"/proc/{pid}") for name in names or ("",)]

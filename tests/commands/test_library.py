@@ -75,11 +75,12 @@ from pyoci.cgroups.cgroup import Cgroup
 def wrap(owner, name, condition=lambda: True):
     inner = getattr(owner, name)
     def outer(*args):
-        while not condition():
-            time.sleep(0.01)
-        for directory in own.legacy:
-            os.rmdir(directory.path)
-        setattr(owner, name, inner)
+        if getattr(owner, name) is outer:  # the first time
+            setattr(owner, name, inner)
+            while not condition():
+                time.sleep(0.01)
+            for directory in own.legacy:
+                os.rmdir(directory.path)
         return inner(*args)
     setattr(owner, name, outer)
 
@@ -104,6 +105,34 @@ pyoci.delete(root, name)
 
     assert said == "True"
     assert all(line.endswith(f"/{container.id}") for line in lines if not line.startswith("0:"))
+
+
+@pytest.mark.needs("cgroup1")
+def test_enters_where_init_is_when_its_cgroup_goes_between_being_looked_up_and_entered(
+    script: Callable[[str], str], container: Container
+) -> None:
+    """As when systemd gives a controller of v1 up."""
+    text = """
+from pyoci import cgroups
+
+container = pyoci.create(root, name, bundle)
+pyoci.start(root, name)
+walk_in = cgroups.walk_in
+def late(tasks):
+    place, = [found for found in container.cgroup().legacy if "pids" in found.names]
+    open(f"{place.mount}/cgroup.procs", "w").write(str(container.pid))
+    os.rmdir(place.path)
+    cgroups.walk_in = walk_in
+    walk_in(tasks)
+cgroups.walk_in = late
+print(pyoci.execute(root, name, pyoci.new_process(root, name, ["grep", "pids", "/proc/self/cgroup"])))
+pyoci.delete(root, name, force=True)
+"""
+
+    entry, status = script(text).splitlines()
+
+    assert entry.endswith(":pids:/")
+    assert status == "0"
 
 
 def test_raises_what_a_program_can_tell_apart(script: Callable[[str], str]) -> None:

@@ -53,8 +53,7 @@ def booted(request: pytest.FixtureRequest, debian: Path, first_id: int, containe
     config["linux"] |= {"cgroupsPath": paths[request.param], **(mapped if first_id else {})}
     container.bundle.config = config
     container.up(options=("--cgroup-manager", request.param))
-    wait_for(Path(f"/proc/{container.pid}/root/run/systemd/private").is_socket, "systemd to listen", _SECONDS)
-    wait_for(lambda: state_of(container) not in {"", "offline", "initializing", "starting"}, "the boot", _SECONDS)
+    system_tree.wait_for_boot(container.pid, lambda: state_of(container))
     return container
 
 

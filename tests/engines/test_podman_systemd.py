@@ -144,7 +144,7 @@ def test_systemd_boots_in_it_and_shuts_down_in_order(podman: PodmanOfMachine, sy
     def state() -> str:
         return podman.attempt("exec", name, "systemctl", "is-system-running").output
 
-    wait_for(lambda: state() not in {"", "offline", "initializing", "starting"}, "the boot", 30)
+    system_tree.wait_for_boot(podman.pid(name), state)
     assert state() == "running", podman("exec", name, "systemctl", "--failed").output
     assert podman("exec", name, "systemctl", "is-active", "sleeper.service").output == "active"
     podman("stop", "--time=300", name, timeout=300)

@@ -7,12 +7,15 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
+
+from tests.support.waiting import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+_SECONDS = 30
 _UNITS = {
     "first.service": """
         [Service]
@@ -67,6 +70,15 @@ def layered(place: Path, first_id: int = 0) -> Iterator[Path]:
     os.chown(root / "etc/machine-id", first_id, first_id)
     yield root
     subprocess.run(["umount", root, lower], check=True)
+
+
+def wait_for_boot(pid: int, state: Callable[[], str]) -> None:
+    """Wait until the systemd *pid* has nothing left to do, as *state* says: what "is-system-running" prints in there.
+
+    That is asked by a process in the container, which may not be there while systemd divides its cgroup.
+    """
+    wait_for(Path(f"/proc/{pid}/root/run/systemd/private").is_socket, "systemd to listen", _SECONDS)
+    wait_for(lambda: state() not in {"", "offline", "initializing", "starting"}, "the boot", _SECONDS)
 
 
 def order(root: Path) -> list[str]:

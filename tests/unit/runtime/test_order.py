@@ -152,7 +152,7 @@ def test_every_step_has_a_reason_to_stand_where_it_does() -> None:
 
 
 def test_exec_walks_in_and_joins_between_its_lists() -> None:
-    stage = exec.stage([], -1)
+    stage = exec.stage(answers.walking_in([]), -1)
     assert tuple(step if isinstance(step, str) else step[0] for step in stage) == EXEC[: len(stage)]
 
 
